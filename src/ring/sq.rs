@@ -1,0 +1,173 @@
+//! The submission queue: entries are written into slots, and published all at once.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
+
+use super::sqe::Sqe;
+use crate::index::Index;
+use crate::uapi::{self, __kernel_timespec, io_uring_sqe};
+
+/// The submission queue is full: submit what is in it, then push again.
+///
+/// Carries what could not be pushed.
+#[derive(Debug)]
+pub struct QueueFull<T>(pub T);
+
+impl<T> core::fmt::Display for QueueFull<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the submission queue is full: submit, then push again")
+    }
+}
+
+impl<T: core::fmt::Debug> core::error::Error for QueueFull<T> {}
+
+/// The producer's end of a ring's submission queue.
+///
+/// | access | ordering | pairs with (kernel 7.3) |
+/// |---|---|---|
+/// | load of `khead` | Acquire | `io_commit_sqring`: `smp_store_release(&rings->sq.head)` |
+/// | store of `ktail` | Release | `io_sqring_entries`: `smp_load_acquire(&rings->sq.tail)` |
+#[derive(Debug)]
+pub struct SubmissionQueue {
+    /// Shared: written by the kernel, only inside `io_uring_enter` (there is no SQPOLL here).
+    pub(super) khead: NonNull<AtomicU32>,
+    /// Shared: written here, read by the kernel.
+    pub(super) ktail: NonNull<AtomicU32>,
+    pub(super) slots: NonNull<io_uring_sqe>,
+    /// One time span per slot, for timeouts: the kernel copies it when it takes the entry.
+    pub(super) spans: NonNull<__kernel_timespec>,
+    pub(super) mask: u32,
+    /// Next slot to write. Ahead of `ktail` until published.
+    pub(super) tail: Index,
+    /// The head as last loaded; may lag behind `khead`.
+    pub(super) head: Index,
+}
+
+impl SubmissionQueue {
+    /// Slots in the queue.
+    pub fn entries(&self) -> u32 {
+        self.mask + 1
+    }
+
+    /// Entries pushed that the kernel has not taken yet.
+    #[inline]
+    pub fn pending(&self) -> u32 {
+        self.tail.distance_from(self.fresh_head())
+    }
+
+    /// Pushes an entry; it is seen by the kernel with the next submission.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`] hands the entry back.
+    #[inline]
+    pub fn push(&mut self, sqe: Sqe) -> Result<(), QueueFull<Sqe>> {
+        match self.reserve() {
+            Some(slot) => {
+                self.write(slot, sqe.0);
+                Ok(())
+            }
+            None => Err(QueueFull(sqe)),
+        }
+    }
+
+    /// Pushes an entry that the caller filled by hand.
+    ///
+    /// # Safety
+    ///
+    /// Whatever memory the entry names must be valid for what the operation does with it, until its
+    /// completion was read; no descriptor may be closed that somebody else owns; and the request must
+    /// not post to a ring completions that imitate those of zero-copy receive.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`] hands the entry back.
+    pub unsafe fn push_raw(&mut self, sqe: io_uring_sqe) -> Result<(), QueueFull<io_uring_sqe>> {
+        self.push(Sqe(sqe))
+            .map_err(|QueueFull(sqe)| QueueFull(sqe.0))
+    }
+
+    /// Pushes a timeout: it completes with ETIME after `span`, or with 0 as soon as `completions`
+    /// others were posted (never for that reason if it is 0).
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`] if there is no slot.
+    pub fn push_timeout(
+        &mut self,
+        span: Duration,
+        completions: u32,
+        user_data: u64,
+    ) -> Result<(), QueueFull<Duration>> {
+        let Some(slot) = self.reserve() else {
+            return Err(QueueFull(span));
+        };
+        // SAFETY: there is one span per slot, and slot <= mask. The kernel reads a span only while it
+        // takes the entry of the same slot, which is not published yet.
+        let at = unsafe {
+            let at = self.spans.add(slot as usize);
+            at.write(timespec(span));
+            at
+        };
+        let mut sqe = io_uring_sqe {
+            opcode: uapi::IORING_OP_TIMEOUT as u8,
+            fd: -1,
+            len: 1,
+            user_data,
+            ..io_uring_sqe::default()
+        };
+        sqe.__bindgen_anon_1.off = u64::from(completions);
+        sqe.__bindgen_anon_2.addr = at.as_ptr() as usize as u64;
+        self.write(slot, sqe);
+        Ok(())
+    }
+
+    /// The slot that the next entry goes into, if one is free.
+    #[inline]
+    fn reserve(&mut self) -> Option<u32> {
+        if self.tail.distance_from(self.head) > self.mask {
+            self.head = self.fresh_head();
+            if self.tail.distance_from(self.head) > self.mask {
+                return None;
+            }
+        }
+        Some(self.tail.slot(self.mask))
+    }
+
+    #[inline]
+    fn write(&mut self, slot: u32, sqe: io_uring_sqe) {
+        // SAFETY: slot <= mask lies inside the array, and reserve() found it to be free: the kernel
+        // does not read it before the tail is published past it.
+        unsafe { self.slots.add(slot as usize).write(sqe) };
+        self.tail = self.tail.advanced(1);
+    }
+
+    /// Shows the kernel all entries pushed so far; answers how many wait to be taken.
+    #[inline]
+    pub(super) fn publish(&mut self) -> u32 {
+        // SAFETY: ktail points into the ring mapping, which lives as long as the ring that owns self.
+        let ktail = unsafe { self.ktail.as_ref() };
+        // Release: pairs with the kernel's acquire in io_sqring_entries, so that the entries are
+        // whole when the kernel sees the tail.
+        ktail.store(self.tail.get(), Ordering::Release);
+        self.pending()
+    }
+
+    #[inline]
+    fn fresh_head(&self) -> Index {
+        // SAFETY: khead points into the ring mapping, which lives as long as the ring that owns self.
+        let khead = unsafe { self.khead.as_ref() };
+        // Acquire: pairs with the kernel's release in io_commit_sqring, so that the kernel has read
+        // the entries before their slots are written again.
+        Index::new(khead.load(Ordering::Acquire))
+    }
+}
+
+/// A time span as the kernel reads it. Longer than the kernel can count means "for ever".
+pub(super) fn timespec(span: Duration) -> __kernel_timespec {
+    __kernel_timespec {
+        tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(span.subsec_nanos()),
+    }
+}

@@ -1,0 +1,137 @@
+//! Submission entries: safe constructors for what cannot break memory safety, `unsafe` ones for the rest.
+
+use libc::c_int;
+
+use crate::fd::Fd;
+use crate::uapi::{self, io_uring_sqe};
+
+/// A submission entry that is ready to be pushed.
+///
+/// The kernel resolves descriptor numbers when the entry is submitted. A number that was closed or
+/// reused by then means an error or another file, never a memory error; [`close`](Self::close)
+/// takes its descriptor by value, because to close somebody else's could cause one.
+#[must_use = "an entry does nothing until it is pushed to a ring and submitted"]
+pub struct Sqe(pub(super) io_uring_sqe);
+
+impl Sqe {
+    fn new(opcode: uapi::io_uring_op, fd: c_int) -> Self {
+        Self(io_uring_sqe {
+            opcode: opcode as u8,
+            fd,
+            ..io_uring_sqe::default()
+        })
+    }
+
+    /// Sets the value that every completion of this request carries. 0 if never set.
+    pub fn user_data(mut self, user_data: u64) -> Self {
+        self.0.user_data = user_data;
+        self
+    }
+
+    /// Does nothing and completes with 0.
+    pub fn nop() -> Self {
+        Self::new(uapi::IORING_OP_NOP, -1)
+    }
+
+    /// Does nothing and completes with 0 in a 32-byte entry that carries `extra` (kernel 6.18).
+    ///
+    /// Such a completion never has `F_MORE`, which all zero-copy data has, so it cannot be mistaken
+    /// for received data. A ring with narrow completions answers EINVAL.
+    pub fn nop32(extra: [u64; 2]) -> Self {
+        let mut sqe = Self::nop();
+        sqe.0.__bindgen_anon_3.nop_flags = uapi::IORING_NOP_CQE32;
+        sqe.0.__bindgen_anon_1.off = extra[0];
+        sqe.0.__bindgen_anon_2.addr = extra[1];
+        sqe
+    }
+
+    /// Zero-copy receive from TCP socket `fd` into the areas of zcrx instance `zcrx_id` (kernel
+    /// 6.15). Completes once for every piece received, until a terminal completion.
+    ///
+    /// `limit` is a number of bytes after which the request ends; 0 for none.
+    pub fn recv_zc(fd: c_int, zcrx_id: u32, limit: u32) -> Self {
+        let mut sqe = Self::new(uapi::IORING_OP_RECV_ZC, fd);
+        sqe.0.ioprio = uapi::IORING_RECV_MULTISHOT as u16;
+        sqe.0.len = limit;
+        sqe.0.__bindgen_anon_5.zcrx_ifq_idx = zcrx_id;
+        sqe
+    }
+
+    /// Receives from socket `fd` into buffers of provided-buffer group `group`, again and again
+    /// (multishot `RECV`, kernel 6.0). The memory is the registered buffer ring's, which keeps it
+    /// alive.
+    pub fn recv_multishot(fd: c_int, group: u16) -> Self {
+        let mut sqe = Self::recv_provided(fd, group, 0);
+        sqe.0.ioprio = uapi::IORING_RECV_MULTISHOT as u16;
+        sqe
+    }
+
+    /// Receives once from socket `fd` into one buffer of group `group`: at most `len` bytes, or as
+    /// many as the buffer holds if `len` is 0.
+    pub fn recv_provided(fd: c_int, group: u16, len: u32) -> Self {
+        let mut sqe = Self::new(uapi::IORING_OP_RECV, fd);
+        sqe.0.flags = uapi::IOSQE_BUFFER_SELECT;
+        sqe.0.len = len;
+        sqe.0.__bindgen_anon_4.buf_group = group;
+        sqe
+    }
+
+    /// Accepts connections on listening socket `fd`, again and again (multishot `ACCEPT`, kernel
+    /// 5.19). Each completion's result is a new descriptor, which belongs to whoever reads it; the
+    /// peer's address is not asked for. The new sockets are close-on-exec.
+    pub fn accept_multishot(fd: c_int) -> Self {
+        let mut sqe = Self::new(uapi::IORING_OP_ACCEPT, fd);
+        sqe.0.ioprio = uapi::IORING_ACCEPT_MULTISHOT as u16;
+        sqe.0.__bindgen_anon_3.accept_flags = libc::SOCK_CLOEXEC as u32;
+        sqe
+    }
+
+    /// Cancels the request whose completions carry `user_data`. Completes with 0, or with ENOENT if
+    /// there is none, or EALREADY if it is past cancelling.
+    pub fn cancel(user_data: u64) -> Self {
+        let mut sqe = Self::new(uapi::IORING_OP_ASYNC_CANCEL, -1);
+        sqe.0.__bindgen_anon_2.addr = user_data;
+        sqe
+    }
+
+    /// Cancels all requests on descriptor `fd` (kernel 5.19). Completes with their number.
+    pub fn cancel_fd(fd: c_int) -> Self {
+        let mut sqe = Self::new(uapi::IORING_OP_ASYNC_CANCEL, fd);
+        sqe.0.__bindgen_anon_3.cancel_flags =
+            uapi::IORING_ASYNC_CANCEL_FD | uapi::IORING_ASYNC_CANCEL_ALL;
+        sqe
+    }
+
+    /// Closes `fd`. An entry that is dropped instead of pushed leaks the descriptor.
+    pub fn close(fd: Fd) -> Self {
+        Self::new(uapi::IORING_OP_CLOSE, fd.into_raw())
+    }
+
+    /// Sends the `len` bytes at `buffer` to socket `fd`. A broken connection gives EPIPE, no signal.
+    ///
+    /// # Safety
+    ///
+    /// The bytes must stay readable, and not be written by anybody, until the completion was read.
+    pub unsafe fn send(fd: c_int, buffer: *const u8, len: u32) -> Self {
+        let mut sqe = Self::new(uapi::IORING_OP_SEND, fd);
+        sqe.0.__bindgen_anon_2.addr = buffer as usize as u64;
+        sqe.0.len = len;
+        sqe.0.__bindgen_anon_3.msg_flags = libc::MSG_NOSIGNAL as u32;
+        sqe
+    }
+
+    /// The entry as the kernel reads it, to be written into another library's queue.
+    pub fn into_raw(self) -> io_uring_sqe {
+        self.0
+    }
+}
+
+impl core::fmt::Debug for Sqe {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Sqe")
+            .field("opcode", &self.0.opcode)
+            .field("fd", &self.0.fd)
+            .field("user_data", &self.0.user_data)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,285 @@
+//! The ring on the running kernel: layouts, fillers, waiting, overflow, and each kind of entry.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use zcrx_sys::ring::{Cqe, CqeLayout, Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::{Errno, Fd};
+
+mod common;
+
+/// Runs until `count` completions arrived, and returns them in order.
+fn complete(ring: &mut Ring, count: usize) -> Vec<Cqe> {
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        let _ = ring.submit_and_wait(1).unwrap();
+        seen.extend(ring.completions().map(|cqe| cqe.expect("well-formed")));
+    }
+    seen
+}
+
+#[test]
+fn every_layout_completes_nops_in_order() {
+    for layout in [CqeLayout::Narrow, CqeLayout::Wide, CqeLayout::Mixed] {
+        let Some(mut ring) = common::ring(&RingBuilder::new(8).layout(layout)) else {
+            continue;
+        };
+        assert_eq!(ring.layout(), layout);
+        for lap in 0..100 {
+            for i in 0..8 {
+                ring.submissions()
+                    .push(Sqe::nop().user_data(lap * 8 + i))
+                    .unwrap();
+            }
+            let seen = complete(&mut ring, 8);
+            for (i, cqe) in seen.iter().enumerate() {
+                assert_eq!(cqe.user_data(), lap * 8 + i as u64);
+                assert_eq!(cqe.result(), Ok(0));
+                assert_eq!(cqe.extra().is_some(), layout == CqeLayout::Wide);
+            }
+        }
+    }
+}
+
+/// The smallest ring whose wide completions must wrap: 16 slots walked by 1, 2, 1, 2, ... so that
+/// a wide one meets the last slot again and again, and the kernel posts its filler there.
+#[test]
+fn mixed_completions_wrap_with_a_filler_for_1000_laps() {
+    let builder = RingBuilder::new(1)
+        .completion_entries(4)
+        .layout(CqeLayout::Mixed);
+    let Some(mut ring) = common::ring(&builder) else {
+        return;
+    };
+    let slots = ring.completion_entries();
+    assert_eq!(
+        slots, 4,
+        "the smallest queue in which a filler and a wide entry fit"
+    );
+    let (mut sent, mut walked, mut fillers) = (0u64, 0u32, 0u32);
+    while walked < 1000 * slots {
+        let wide = sent % 3 != 0;
+        let extra = [sent.wrapping_mul(0x9e37_79b9_7f4a_7c15), !sent];
+        let sqe = if wide { Sqe::nop32(extra) } else { Sqe::nop() };
+        ring.submissions().push(sqe.user_data(sent)).unwrap();
+        let seen = complete(&mut ring, 1);
+        assert_eq!(seen.len(), 1, "a filler must not be delivered");
+        assert_eq!(seen[0].user_data(), sent);
+        assert_eq!(seen[0].extra(), wide.then_some(extra));
+        if wide && walked % slots == slots - 1 {
+            fillers += 1;
+            walked += 1;
+        }
+        walked += 1 + u32::from(wide);
+        sent += 1;
+    }
+    assert!(
+        fillers > 100,
+        "only {fillers} fillers in 1000 laps: the wrap was not exercised"
+    );
+    assert_eq!(ring.dropped_completions(), 0);
+}
+
+#[test]
+fn overflow_is_seen_and_flushed() {
+    for layout in [CqeLayout::Wide, CqeLayout::Mixed] {
+        let builder = RingBuilder::new(4).completion_entries(4).layout(layout);
+        let Some(mut ring) = common::ring(&builder) else {
+            continue;
+        };
+        for i in 0..12 {
+            ring.submissions()
+                .push(Sqe::nop32([i, 0]).user_data(i))
+                .unwrap();
+            ring.submit().unwrap();
+        }
+        assert!(ring.has_overflow());
+        let mut seen = Vec::new();
+        while seen.len() < 12 {
+            let before = seen.len();
+            seen.extend(ring.completions().map(|cqe| cqe.unwrap().user_data()));
+            ring.flush_overflow().unwrap();
+            assert!(
+                seen.len() > before || !ring.has_overflow(),
+                "a flush made no progress"
+            );
+        }
+        assert_eq!(seen, (0..12).collect::<Vec<_>>(), "in order, none lost");
+        assert!(!ring.has_overflow());
+    }
+}
+
+#[test]
+fn a_wait_ends_by_time() {
+    let Some(mut ring) = common::ring(&RingBuilder::new(2)) else {
+        return;
+    };
+    let woken = ring
+        .submit_and_wait_for(1, Duration::from_millis(5))
+        .unwrap();
+    assert_eq!(woken, Woken::TimedOut);
+    // With an entry in the same call the kernel reports the entry instead.
+    ring.submissions()
+        .push_timeout(Duration::from_millis(5), 0, 9)
+        .unwrap();
+    let seen = complete(&mut ring, 1);
+    assert_eq!(
+        (seen[0].user_data(), seen[0].result()),
+        (9, Err(Errno::TIME))
+    );
+}
+
+#[test]
+fn a_full_submission_queue_hands_the_entry_back() {
+    let Some(mut ring) = common::ring(&RingBuilder::new(2)) else {
+        return;
+    };
+    for i in 0..2 {
+        ring.submissions().push(Sqe::nop().user_data(i)).unwrap();
+    }
+    let full = ring
+        .submissions()
+        .push(Sqe::nop().user_data(2))
+        .unwrap_err();
+    assert_eq!(ring.submissions().pending(), 2);
+    assert_eq!(ring.submit().unwrap(), 2);
+    ring.submissions().push(full.0).unwrap();
+    let seen: Vec<_> = complete(&mut ring, 3).iter().map(Cqe::user_data).collect();
+    assert_eq!(seen, [0, 1, 2]);
+}
+
+#[test]
+fn accept_send_cancel_and_close() {
+    let Some(mut ring) = common::ring(&RingBuilder::new(8)) else {
+        return;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ring.submissions()
+        .push(Sqe::accept_multishot(listener.as_raw_fd()).user_data(1))
+        .unwrap();
+    ring.submit().unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        peers.push(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let seen = complete(&mut ring, 1);
+        assert!(seen[0].more(), "accept stays armed");
+        let fd = seen[0].result().unwrap() as i32;
+        // SAFETY: the accept completion gives a new descriptor that nothing else owns.
+        let accepted = unsafe { Fd::from_raw(fd) };
+        let greeting = b"hello";
+        // SAFETY: a static string is readable for ever and never written.
+        let send = unsafe { Sqe::send(fd, greeting.as_ptr(), 5) };
+        ring.submissions().push(send.user_data(2)).unwrap();
+        assert_eq!(complete(&mut ring, 1)[0].result(), Ok(5));
+        ring.submissions()
+            .push(Sqe::close(accepted).user_data(3))
+            .unwrap();
+        assert_eq!(complete(&mut ring, 1)[0].result(), Ok(0));
+        let mut text = String::new();
+        peers.last_mut().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hello", "sent, then closed");
+    }
+    ring.submissions()
+        .push(Sqe::cancel(1).user_data(4))
+        .unwrap();
+    let mut seen = complete(&mut ring, 2);
+    seen.sort_by_key(Cqe::user_data);
+    assert_eq!(
+        (seen[0].user_data(), seen[0].result()),
+        (1, Err(Errno::CANCELED))
+    );
+    assert!(!seen[0].more());
+    assert_eq!((seen[1].user_data(), seen[1].result()), (4, Ok(0)));
+    ring.submissions()
+        .push(Sqe::cancel(1).user_data(5))
+        .unwrap();
+    assert_eq!(complete(&mut ring, 1)[0].result(), Err(Errno::NOENT));
+}
+
+#[test]
+fn the_descriptor_is_readable_when_completions_are_there() {
+    let Some(mut ring) = common::ring(&RingBuilder::new(2)) else {
+        return;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ring.submissions().push(Sqe::accept_multishot(listener.as_raw_fd())).unwrap();
+    ring.submit().unwrap();
+    let mut poll = libc::pollfd {
+        fd: ring.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one pollfd, exclusively borrowed.
+    assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 0, "nothing yet");
+    let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    // SAFETY: as above.
+    assert_eq!(
+        unsafe { libc::poll(&mut poll, 1, 10_000) },
+        1,
+        "readable once data came"
+    );
+    assert!(ring.has_task_work());
+    let accepted = complete(&mut ring, 1)[0].result().unwrap();
+    // SAFETY: the accept completion gives a new descriptor that nothing else owns.
+    drop(unsafe { Fd::from_raw(accepted as i32) });
+}
+
+#[test]
+fn bad_arguments_are_refused_by_name() {
+    let cases = [
+        (
+            RingBuilder::new(0),
+            "submission entries must be from 1 to 32768",
+        ),
+        (
+            RingBuilder::new(32769),
+            "submission entries must be from 1 to 32768",
+        ),
+        (
+            RingBuilder::new(u32::MAX),
+            "submission entries must be from 1 to 32768",
+        ),
+        (
+            RingBuilder::new(4).completion_entries(0),
+            "completion entries must be from 1 to 65536",
+        ),
+        (
+            RingBuilder::new(4).completion_entries(65537),
+            "completion entries must be from 1 to",
+        ),
+        (
+            RingBuilder::new(4).completion_entries(3),
+            "not be fewer than the submission entries",
+        ),
+    ];
+    for (builder, text) in cases {
+        let error = builder.build().unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+        assert!(
+            error.starts_with("cannot set up a ring (submission entries "),
+            "{error}"
+        );
+    }
+    let Some(ring) = common::ring(&RingBuilder::new(1).completion_entries(1)) else {
+        return;
+    };
+    assert_eq!(ring.entries(), 1);
+    assert!(ring.completion_entries() <= 2);
+}
+
+#[test]
+fn a_ring_is_built_on_one_thread_and_owned_by_another() {
+    let Some(_) = common::ring(&RingBuilder::new(1)) else {
+        return;
+    };
+    let disabled = RingBuilder::new(4).build_disabled().unwrap();
+    std::thread::spawn(move || {
+        let mut ring = disabled.enable().unwrap();
+        ring.submissions().push(Sqe::nop().user_data(5)).unwrap();
+        assert_eq!(complete(&mut ring, 1)[0].user_data(), 5);
+    })
+    .join()
+    .unwrap();
+}
