@@ -100,6 +100,7 @@ errnos! {
     BADFD = EBADFD, "descriptor in the wrong state";
     NOTSOCK = ENOTSOCK, "not a socket";
     OPNOTSUPP = EOPNOTSUPP, "operation not supported";
+    CONNABORTED = ECONNABORTED, "connection aborted";
     CONNRESET = ECONNRESET, "connection reset by peer";
     NOBUFS = ENOBUFS, "no buffer space";
     NOTCONN = ENOTCONN, "not connected";

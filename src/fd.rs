@@ -97,6 +97,12 @@ mod with_std {
         }
     }
 
+    impl From<std::net::TcpListener> for Fd {
+        fn from(listener: std::net::TcpListener) -> Self {
+            OwnedFd::from(listener).into()
+        }
+    }
+
     impl From<std::net::TcpStream> for Fd {
         fn from(stream: std::net::TcpStream) -> Self {
             OwnedFd::from(stream).into()

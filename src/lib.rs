@@ -14,9 +14,13 @@ mod error;
 mod fd;
 mod index;
 mod mapping;
+pub mod recv;
 pub mod ring;
 mod syscall;
+#[cfg(test)]
+mod twin;
 pub mod uapi;
+pub mod zcrx;
 
 pub use errno::Errno;
 pub use error::{Attempt, Cause, Error, Reason};

@@ -204,22 +204,23 @@ fn the_descriptor_is_readable_when_completions_are_there() {
         return;
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ring.submissions().push(Sqe::accept_multishot(listener.as_raw_fd())).unwrap();
+    ring.submissions()
+        .push(Sqe::accept_multishot(listener.as_raw_fd()))
+        .unwrap();
     ring.submit().unwrap();
-    let mut poll = libc::pollfd {
-        fd: ring.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
+    let fd = ring.as_raw_fd();
+    let readable_within = |milliseconds| {
+        let mut poll = libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one pollfd, exclusively borrowed.
+        unsafe { libc::poll(&mut poll, 1, milliseconds) == 1 }
     };
-    // SAFETY: one pollfd, exclusively borrowed.
-    assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 0, "nothing yet");
+    assert!(!readable_within(0), "nothing yet");
     let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    // SAFETY: as above.
-    assert_eq!(
-        unsafe { libc::poll(&mut poll, 1, 10_000) },
-        1,
-        "readable once data came"
-    );
+    assert!(readable_within(10_000), "readable once a peer came");
     assert!(ring.has_task_work());
     let accepted = complete(&mut ring, 1)[0].result().unwrap();
     // SAFETY: the accept completion gives a new descriptor that nothing else owns.

@@ -123,7 +123,9 @@ impl RingBuilder {
             let mut params = io_uring_params {
                 flags: flags | uapi::IORING_SETUP_R_DISABLED | uapi::IORING_SETUP_CQSIZE,
                 // A mixed queue of one slot could never hold a wide entry: the kernel wants two.
-                cq_entries: self.completions().max(1 + u32::from(layout == CqeLayout::Mixed)),
+                cq_entries: self
+                    .completions()
+                    .max(1 + u32::from(layout == CqeLayout::Mixed)),
                 ..io_uring_params::default()
             };
             match syscall::setup(self.entries, &mut params) {

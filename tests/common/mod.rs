@@ -3,7 +3,11 @@
 //! A test that cannot run prints one line `SKIP <test>: <reason>` straight to standard error (past
 //! the test harness's capture, so that `tests/run` can count it) and returns. Where the kernel's
 //! version promises the capability, the same lack is a failure.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part"
+)]
 
 use std::io::Write;
 

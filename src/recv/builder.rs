@@ -1,0 +1,240 @@
+//! Building a [`Receiver`]: which source, how large, and why a better source was not to be had.
+
+use alloc::vec::Vec;
+
+use super::buffer_ring::BufferRing;
+use super::pool::Pool;
+use super::receiver::Receiver;
+use super::sizing;
+use crate::error::Error;
+use crate::ring::{CqeLayout, Ring, RingBuilder};
+use crate::zcrx::{Area, Device, Ifq, RefillRegion, Support};
+
+/// Where a receiver's bytes come from, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A receive queue of a NIC: no copy. Kernel 6.15, CAP_NET_ADMIN, a driver that supports it.
+    Queue {
+        /// The interface's index; see [`interface_index`](crate::zcrx::interface_index).
+        interface: u32,
+        /// The number of the queue, from 0.
+        queue: u32,
+    },
+    /// Zero-copy receive without a device: any TCP socket; the kernel copies. Kernel 7.1, CAP_NET_ADMIN.
+    NoDevice,
+    /// Provided buffers: any TCP socket; the kernel copies. Kernel 6.0, no privileges.
+    Buffers,
+}
+
+impl core::fmt::Display for Source {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Queue { interface, queue } => {
+                write!(f, "queue {queue} of interface {interface}")
+            }
+            Self::NoDevice => f.write_str("zero-copy receive without a device"),
+            Self::Buffers => f.write_str("provided buffers"),
+        }
+    }
+}
+
+/// A source that was wanted and could not be had.
+#[derive(Clone, Debug)]
+pub struct Fallback {
+    /// The source.
+    pub source: Source,
+    /// Why not.
+    pub error: Error,
+}
+
+impl core::fmt::Display for Fallback {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "not {}: {}", self.source, self.error)
+    }
+}
+
+/// Options of a [`Receiver`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct ReceiverBuilder {
+    sources: Vec<Source>,
+    area_len: Option<usize>,
+    chunk_len: Option<u32>,
+    huge_pages: bool,
+    layout: Option<CqeLayout>,
+    completion_entries: Option<u32>,
+    refill_entries: Option<u32>,
+    refill_region: RefillRegion,
+}
+
+/// Submissions between two waits are few: one to arm each socket. More of them go in several calls.
+const SUBMISSION_ENTRIES: u32 = 256;
+/// Chunks between two drains that the completion queue is made for.
+const CHUNKS_PER_DRAIN: u32 = 4096;
+/// The group number of the provided buffers: the ring is the receiver's own, so any will do.
+const GROUP: u16 = 0;
+
+impl ReceiverBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            sources: [Source::NoDevice, Source::Buffers].into(),
+            area_len: None,
+            chunk_len: None,
+            huge_pages: false,
+            layout: None,
+            completion_entries: None,
+            refill_entries: None,
+            refill_region: RefillRegion::default(),
+        }
+    }
+
+    /// Takes the best source that works: the given queue, without a device, provided buffers. This is the
+    /// default, with no queue. [`Receiver::fallbacks`] says why better ones did not work.
+    pub fn auto(mut self, queue: Option<Source>) -> Self {
+        self.sources = queue
+            .into_iter()
+            .chain([Source::NoDevice, Source::Buffers])
+            .collect();
+        self
+    }
+
+    /// Insists on one source.
+    pub fn source(mut self, source: Source) -> Self {
+        self.sources = [source].into();
+        self
+    }
+
+    /// Bytes of memory for received data. If never called: 64 MiB for a queue, 16 MiB without a
+    /// device, 1 MiB for provided buffers, where less stays in the CPU's cache.
+    ///
+    /// A NIC fills its own receive ring from the area: at MTU 9000 with 8192 descriptors that alone took
+    /// 96 to 128 MiB on one ConnectX-7.
+    pub fn area_len(mut self, bytes: usize) -> Self {
+        self.area_len = Some(bytes);
+        self
+    }
+
+    /// Bytes in one buffer. If never called: what the NIC uses, a page without a device, 64 KiB for
+    /// provided buffers.
+    pub fn chunk_len(mut self, bytes: u32) -> Self {
+        self.chunk_len = Some(bytes);
+        self
+    }
+
+    /// Takes the area from reserved 2 MiB pages.
+    pub fn huge_pages(mut self, huge_pages: bool) -> Self {
+        self.huge_pages = huge_pages;
+        self
+    }
+
+    /// Insists on a layout of the completion queue. Zero-copy receive works with the mixed and the wide.
+    pub fn layout(mut self, layout: CqeLayout) -> Self {
+        self.layout = Some(layout);
+        self
+    }
+
+    /// Slots of the completion queue. A small one costs speed, never data.
+    pub fn completion_entries(mut self, entries: u32) -> Self {
+        self.completion_entries = Some(entries);
+        self
+    }
+
+    /// Entries of the refill ring. A small one costs speed, never data.
+    pub fn refill_entries(mut self, entries: u32) -> Self {
+        self.refill_entries = Some(entries);
+        self
+    }
+
+    /// Who allocates the refill ring.
+    pub fn refill_region(mut self, region: RefillRegion) -> Self {
+        self.refill_region = region;
+        self
+    }
+
+    /// Builds the receiver, owned by this thread.
+    ///
+    /// # Errors
+    ///
+    /// That of the last source, if none works.
+    pub fn build(&self) -> Result<Receiver, Error> {
+        let (&last, better) = self.sources.split_last().expect("there always is a source");
+        let support = Support::query();
+        let mut fallbacks = Vec::new();
+        for &source in better {
+            match self.try_source(source) {
+                Ok((ring, pool)) => {
+                    return Ok(Receiver::new(ring, pool, source, fallbacks, &support))
+                }
+                Err(error) => fallbacks.push(Fallback { source, error }),
+            }
+        }
+        let (ring, pool) = self.try_source(last)?;
+        Ok(Receiver::new(ring, pool, last, fallbacks, &support))
+    }
+
+    fn try_source(&self, source: Source) -> Result<(Ring, Pool), Error> {
+        let device = match source {
+            Source::Queue { interface, queue } => Device::Queue { interface, queue },
+            Source::NoDevice => Device::None,
+            Source::Buffers => return self.buffers(),
+        };
+        let default = if device == Device::None {
+            16 << 20
+        } else {
+            64 << 20
+        };
+        let area = self.area(default)?;
+        let page = crate::mapping::page_size() as u32;
+        let chunks = (area.len() / self.chunk_len.unwrap_or(page).max(1) as usize)
+            .try_into()
+            .unwrap_or(u32::MAX);
+        let ring = self.ring(self.layout, chunks)?;
+        let mut builder = Ifq::builder(device)
+            .refill_entries(
+                self.refill_entries
+                    .unwrap_or(sizing::refill_entries(chunks)),
+            )
+            .refill_region(self.refill_region);
+        if let Some(bytes) = self.chunk_len {
+            builder = builder.chunk_len(bytes);
+        }
+        let ifq = builder.register(ring.as_ring_fd(), area)?;
+        Ok((ring, Pool::Zcrx(ifq)))
+    }
+
+    fn buffers(&self) -> Result<(Ring, Pool), Error> {
+        let area = self.area(1 << 20)?;
+        let buffer_len = self.chunk_len.unwrap_or(64 << 10).min(area.len() as u32);
+        let buffers = (area.len() / buffer_len.max(1) as usize)
+            .try_into()
+            .unwrap_or(u32::MAX);
+        // Nothing here is 32 bytes wide, so narrow entries do unless the caller wants others.
+        let ring = self.ring(Some(self.layout.unwrap_or(CqeLayout::Narrow)), buffers)?;
+        let buffers = BufferRing::register(ring.as_ring_fd(), GROUP, area, buffer_len)?;
+        Ok((ring, Pool::Buffers(buffers)))
+    }
+
+    fn area(&self, default: usize) -> Result<Area, Error> {
+        let len = self.area_len.unwrap_or(default);
+        if self.huge_pages {
+            Area::huge_pages(len)
+        } else {
+            Area::new(len)
+        }
+    }
+
+    fn ring(&self, layout: Option<CqeLayout>, chunks: u32) -> Result<Ring, Error> {
+        let per_drain = chunks.min(CHUNKS_PER_DRAIN);
+        let entries = self.completion_entries.unwrap_or_else(|| {
+            let layout = layout.unwrap_or(CqeLayout::Mixed);
+            // A terminal completion of each socket armed in one go, beside the chunks.
+            sizing::completion_entries(per_drain + SUBMISSION_ENTRIES, layout)
+        });
+        let mut builder =
+            RingBuilder::new(SUBMISSION_ENTRIES.min(entries.max(1))).completion_entries(entries);
+        if let Some(layout) = layout {
+            builder = builder.layout(layout);
+        }
+        builder.build()
+    }
+}

@@ -1,0 +1,28 @@
+//! The receive layer: many sockets, one pool, and recovery from everything that the kernel can answer.
+//!
+//! [`Request`] is the state machine of one socket, pure and usable on any ring. With feature `alloc`,
+//! [`Receiver`] drives it for many sockets over one of three sources, so that a program written for it
+//! runs on every kernel since 6.0, without zero copy where that cannot be had.
+
+mod buffer_ring;
+mod request;
+pub mod sizing;
+
+#[cfg(feature = "alloc")]
+mod builder;
+#[cfg(feature = "alloc")]
+mod pool;
+#[cfg(feature = "alloc")]
+mod receiver;
+#[cfg(feature = "alloc")]
+mod table;
+
+pub use buffer_ring::{BufferRing, MAX_BUFFERS};
+pub use request::{Completion, End, Next, Operation, Outcome, Pause, Request};
+
+#[cfg(feature = "alloc")]
+pub use builder::{Fallback, ReceiverBuilder, Source};
+#[cfg(feature = "alloc")]
+pub use receiver::{Counters, Event, Receiver, Rejected, Wait};
+#[cfg(feature = "alloc")]
+pub use table::SocketId;

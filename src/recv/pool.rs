@@ -1,0 +1,103 @@
+//! Where a receiver's bytes land: an instance of zero-copy receive, or provided buffers. One interface
+//! over both.
+
+use libc::c_int;
+
+use super::buffer_ring::BufferRing;
+use super::request::{Operation, Request};
+use crate::error::Error;
+use crate::ring::{Cqe, Sqe};
+use crate::zcrx::{Chunk, Copies, Ifq, NotData, Unreturned};
+
+/// The pool behind a receiver.
+#[derive(Debug)]
+pub(super) enum Pool {
+    Zcrx(Ifq),
+    Buffers(BufferRing),
+}
+
+impl Pool {
+    pub(super) fn operation(&self) -> Operation {
+        match self {
+            Self::Zcrx(_) => Operation::ZeroCopy,
+            Self::Buffers(_) => Operation::Provided,
+        }
+    }
+
+    /// The submission that arms `request` on socket `fd`.
+    pub(super) fn arm(&self, fd: c_int, request: &mut Request) -> Sqe {
+        let len = request.arm();
+        match self {
+            Self::Zcrx(ifq) => Sqe::recv_zc(fd, ifq.zcrx_id(), len),
+            // A multishot receive has no limit of its own on every kernel, and what it took from the
+            // socket cannot be put back: with a limit, one receive at a time.
+            Self::Buffers(ring) if request.is_limited() => {
+                Sqe::recv_provided(fd, ring.group(), len.min(ring.buffer_len()))
+            }
+            Self::Buffers(ring) => Sqe::recv_multishot(fd, ring.group()),
+        }
+    }
+
+    /// Takes the buffer that a completion carries.
+    ///
+    /// # Safety
+    ///
+    /// As [`Ifq::take`] and [`BufferRing::take`].
+    #[inline]
+    pub(super) unsafe fn take(&self, cqe: &Cqe) -> Result<Chunk, NotData> {
+        match self {
+            // SAFETY: the caller's promise, for whichever pool it is.
+            Self::Zcrx(ifq) => unsafe { ifq.take(cqe) },
+            // SAFETY: the caller's promise, for whichever pool it is.
+            Self::Buffers(ring) => unsafe { ring.take(cqe) },
+        }
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(super) fn bytes<'a>(&'a self, chunk: &'a Chunk) -> &'a [u8] {
+        match self {
+            Self::Zcrx(ifq) => ifq.bytes(chunk),
+            Self::Buffers(ring) => ring.bytes(chunk),
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, chunk: Chunk) -> Result<(), Unreturned> {
+        match self {
+            Self::Zcrx(ifq) => ifq.refill().push(chunk),
+            Self::Buffers(ring) => ring.push(chunk),
+        }
+    }
+
+    #[inline]
+    pub(super) fn publish(&mut self) {
+        match self {
+            Self::Zcrx(ifq) => ifq.refill().publish(),
+            Self::Buffers(ring) => ring.publish(),
+        }
+    }
+
+    /// Published chunks that the kernel has not taken back yet.
+    pub(super) fn unconsumed(&mut self) -> u32 {
+        match self {
+            Self::Zcrx(ifq) => ifq.refill().unconsumed(),
+            Self::Buffers(_) => 0,
+        }
+    }
+
+    /// Has the kernel take back what was published.
+    pub(super) fn flush(&self) -> Result<(), Error> {
+        match self {
+            Self::Zcrx(ifq) => ifq.flush(),
+            Self::Buffers(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn copies(&self) -> Option<Copies> {
+        match self {
+            Self::Zcrx(ifq) => ifq.copies(),
+            Self::Buffers(_) => None,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The table of sockets that a receiver drives, and the `user_data` by which completions find them.
+
+use alloc::vec::Vec;
+
+use super::request::{Pause, Request};
+use crate::fd::Fd;
+
+/// Names a socket or listener of one [`Receiver`](super::Receiver). Never reused for another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SocketId {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+}
+
+impl core::fmt::Debug for SocketId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}.{}", self.slot, self.generation)
+    }
+}
+
+impl SocketId {
+    /// A small number that no other socket of the receiver has at the same time: an index for the
+    /// caller's own table.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.slot as usize
+    }
+
+    pub(super) fn user_data(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.slot)
+    }
+
+    pub(super) fn from_user_data(user_data: u64) -> Self {
+        Self {
+            slot: user_data as u32,
+            generation: (user_data >> 32) as u32,
+        }
+    }
+}
+
+/// What a slot of the table does.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) fd: Fd,
+    pub(super) role: Role,
+    pub(super) phase: Phase,
+}
+
+#[derive(Debug)]
+pub(super) enum Role {
+    Stream(Request),
+    Listener,
+}
+
+/// Where a socket's request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// In the kernel: completions will come.
+    Active,
+    /// Left the kernel, waits to be submitted again.
+    Paused(Pause),
+    /// Over for the caller, but the kernel has not said its last word.
+    Abandoned,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    socket: Option<Socket>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+impl Table {
+    /// Generations that a slot goes through before it is retired, so that no id ever comes twice. The
+    /// top value is left out: with it a `user_data` could be [`NOBODY`].
+    const LAST_GENERATION: u32 = u32::MAX - 1;
+
+    pub(super) fn insert(&mut self, socket: Socket) -> SocketId {
+        if let Some(slot) = self.free.pop() {
+            let at = &mut self.slots[slot as usize];
+            at.generation += 1;
+            at.socket = Some(socket);
+            return SocketId {
+                slot,
+                generation: at.generation,
+            };
+        }
+        self.slots.push(Slot {
+            generation: 0,
+            socket: Some(socket),
+        });
+        // A descriptor per slot: there are fewer than 2³¹.
+        SocketId {
+            slot: (self.slots.len() - 1) as u32,
+            generation: 0,
+        }
+    }
+
+    pub(super) fn get(&self, id: SocketId) -> Option<&Socket> {
+        let slot = self.slots.get(id.slot as usize)?;
+        slot.socket
+            .as_ref()
+            .filter(|_| slot.generation == id.generation)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: SocketId) -> Option<&mut Socket> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        slot.socket
+            .as_mut()
+            .filter(|_| slot.generation == id.generation)
+    }
+
+    pub(super) fn remove(&mut self, id: SocketId) -> Option<Socket> {
+        self.get(id)?;
+        let slot = &mut self.slots[id.slot as usize];
+        if slot.generation < Self::LAST_GENERATION {
+            self.free.push(id.slot);
+        }
+        slot.socket.take()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots
+            .iter()
+            .filter(|slot| slot.socket.is_some())
+            .count()
+    }
+}
+
+/// The `user_data` of requests whose completion nobody waits for, cancellations for instance.
+pub(super) const NOBODY: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket() -> Socket {
+        let fd = Fd::duplicate(2).unwrap();
+        Socket {
+            fd,
+            role: Role::Listener,
+            phase: Phase::Active,
+        }
+    }
+
+    #[test]
+    fn ids_are_never_reused() {
+        let mut table = Table::default();
+        let first = table.insert(socket());
+        assert!(table.remove(first).is_some());
+        assert!(table.remove(first).is_none());
+        let second = table.insert(socket());
+        assert_ne!(first, second);
+        assert_eq!(first.slot, second.slot);
+        assert!(table.get(first).is_none() && table.get_mut(second).is_some());
+        assert_eq!(SocketId::from_user_data(second.user_data()), second);
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn a_worn_out_slot_is_retired() {
+        let mut table = Table::default();
+        let id = table.insert(socket());
+        table.slots[0].generation = Table::LAST_GENERATION;
+        let last = SocketId {
+            generation: Table::LAST_GENERATION,
+            ..id
+        };
+        assert_ne!(last.user_data(), NOBODY);
+        assert!(table.remove(last).is_some());
+        assert_eq!(table.insert(socket()).slot, 1);
+    }
+}

@@ -1,0 +1,29 @@
+//! Zero-copy receive proper: areas, registration, the refill ring, and decoding of what arrives.
+//!
+//! Nothing here needs this crate's own ring. Registration takes any ring's descriptor
+//! ([`RingFd::from_raw`](crate::ring::RingFd::from_raw)), decoding takes any completion
+//! ([`Cqe::wide`](crate::ring::Cqe::wide)), and the submission entry can be written into any queue
+//! ([`Sqe::into_raw`](crate::ring::Sqe::into_raw)).
+
+mod area;
+mod causes;
+mod chunk;
+mod ctrl;
+mod ifq;
+mod interface;
+mod query;
+mod refill;
+mod register;
+mod token;
+
+pub use area::Area;
+pub use chunk::{Chunk, PoolId, Unreturned};
+pub use ifq::{Copies, Device, Ifq, NotData, RefillRegion};
+pub use interface::interface_index;
+pub use query::Support;
+pub use refill::RefillRing;
+pub use register::{IfqBuilder, MAX_REFILL_ENTRIES};
+pub use token::{Offset, OutOfArea, Span};
+
+/// Most bytes of one area: what 48 bits of offset can name.
+pub const MAX_AREA: u64 = (1 << crate::uapi::IORING_ZCRX_AREA_SHIFT) - 1;

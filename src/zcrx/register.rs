@@ -1,0 +1,368 @@
+//! Registration: what is checked before the kernel is asked, and of its answer before it is used.
+
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU32;
+
+use super::area::Area;
+use super::causes;
+use super::chunk::PoolId;
+use super::ifq::{unfit, Device, Ifq, RefillRegion};
+use super::query::Support;
+use super::refill::RefillRing;
+use super::token::Span;
+use crate::errno::Errno;
+use crate::error::{Attempt, Error, Reason};
+use crate::fd::Fd;
+use crate::mapping::{page_size, Mapping};
+use crate::ring::RingFd;
+use crate::syscall;
+use crate::uapi::{
+    self, io_uring_region_desc, io_uring_zcrx_area_reg, io_uring_zcrx_ifq_reg, zcrx_event_desc,
+    zcrx_stats,
+};
+
+static ON_QUEUE: Attempt = Attempt {
+    what: "register zero-copy receive on an interface queue",
+    arguments: &["interface", "queue", "refill entries", "area bytes"],
+};
+static NO_DEVICE: Attempt = Attempt {
+    what: "register zero-copy receive without a device",
+    arguments: &["refill entries", "area bytes"],
+};
+
+/// Most entries of a refill ring (`IO_RQ_MAX_ENTRIES`).
+pub const MAX_REFILL_ENTRIES: u32 = 32768;
+
+/// Room that is left for the refill ring's header: it took 64 bytes up to kernel 7.2 and 128 in 7.3.
+/// Kernels that can be asked (6.19) are; this is for those that cannot, and for those to come.
+const HEADER_ROOM: usize = 512;
+
+/// Options of an [`Ifq`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it registers"]
+pub struct IfqBuilder {
+    device: Device,
+    refill_entries: u32,
+    refill_region: RefillRegion,
+    chunk_len: Option<u32>,
+}
+
+impl IfqBuilder {
+    pub(super) fn new(device: Device) -> Self {
+        Self {
+            device,
+            refill_entries: 4096,
+            refill_region: RefillRegion::default(),
+            chunk_len: None,
+        }
+    }
+
+    /// Entries of the refill ring, from 1 to [`MAX_REFILL_ENTRIES`], rounded up to a power of two.
+    /// 4096 if never called. One for each chunk that is out at a time never runs full.
+    pub fn refill_entries(mut self, entries: u32) -> Self {
+        self.refill_entries = entries;
+        self
+    }
+
+    /// Who allocates the refill ring's memory.
+    pub fn refill_region(mut self, region: RefillRegion) -> Self {
+        self.refill_region = region;
+        self
+    }
+
+    /// Asks for buffers of `bytes`, a power of two of at least a page (`rx_buf_len`, kernel 7.0). The
+    /// driver has to support it, and the area to be contiguous in pieces of that length.
+    pub fn chunk_len(mut self, bytes: u32) -> Self {
+        self.chunk_len = Some(bytes);
+        self
+    }
+
+    /// Registers the instance with `ring`, on the thread that owns the ring.
+    ///
+    /// # Errors
+    ///
+    /// Arguments out of range and a ring that cannot carry zero-copy completions are refused before the
+    /// kernel is asked; the kernel's own refusals come with their causes. Nothing is left behind, except
+    /// that a kernel whose answer cannot be used keeps its registration until the ring is closed.
+    pub fn register(self, ring: RingFd<'_>, area: Area) -> Result<Ifq, Error> {
+        let support = Support::query();
+        self.check(ring, &area, &support)?;
+        let failed = |reason| self.error(&area, reason);
+        let kernel = |errno| failed(Reason::Kernel(errno));
+        let pool =
+            PoolId::unique().ok_or_else(|| failed(Reason::Unsupported("no pool id is left")))?;
+        // The instance's own reference to the ring, taken first: afterwards nothing may fail for
+        // lack of a descriptor.
+        let ring = Fd::duplicate(ring.as_raw()).map_err(kernel)?;
+
+        let region_len = self.region_len(&support);
+        let own_region = match self.refill_region {
+            RefillRegion::User => Some(Mapping::anonymous(region_len, false).map_err(kernel)?),
+            RefillRegion::Kernel => None,
+        };
+        let stats_offset = support
+            .has_statistics()
+            .then(|| region_len - size_of::<zcrx_stats>());
+        let answer = self
+            .ask(&ring, &area, own_region.as_ref(), region_len, stats_offset)
+            .map_err(kernel)?;
+
+        // From here on the kernel may write to the area and the region. If its answer is of no use,
+        // both stay mapped for good, because the registration lasts as long as the ring.
+        match answer.into_ifq(&area, own_region, region_len, stats_offset, &ring, pool) {
+            Ok(parts) => Ok(parts.assemble(ring, area)),
+            Err(reason) => {
+                let error = self.error(&area, reason);
+                core::mem::forget(area);
+                Err(error)
+            }
+        }
+    }
+
+    fn check(&self, ring: RingFd<'_>, area: &Area, support: &Support) -> Result<(), Error> {
+        let refuse = |name, must| Err(self.error(area, Reason::Argument { name, must }));
+        if !(1..=MAX_REFILL_ENTRIES).contains(&self.refill_entries) {
+            return refuse("refill entries", "be from 1 to 32768");
+        }
+        match self.device {
+            Device::Queue { interface: 0, .. } => {
+                return refuse("interface", "be an interface's index, which is never 0")
+            }
+            Device::Queue {
+                queue: u32::MAX, ..
+            } => return refuse("queue", "be a queue's number"),
+            _ => {}
+        }
+        if let Some(chunk) = self.chunk_len {
+            if !chunk.is_power_of_two() || (chunk as usize) < page_size() {
+                return refuse("chunk bytes", "be a power of two and at least a page");
+            }
+            if area.len() % chunk as usize != 0 {
+                return refuse("area bytes", "be a multiple of the chunk length");
+            }
+        }
+        if let Some(missing) = unfit(ring) {
+            return Err(self.error(area, Reason::Unsupported(missing)));
+        }
+        // Asked, not inferred: a kernel that has the mode also has the question (6.19).
+        if self.device == Device::None && !support.has_no_device() {
+            let missing = "this kernel cannot receive into an area without a device (7.1 can)";
+            return Err(self.error(area, Reason::Unsupported(missing)));
+        }
+        Ok(())
+    }
+
+    fn region_len(&self, support: &Support) -> usize {
+        let header = support.zcrx().map_or(HEADER_ROOM, |zcrx| {
+            let aligned = zcrx
+                .rq_hdr_size
+                .next_multiple_of(zcrx.rq_hdr_alignment.max(1));
+            HEADER_ROOM.max(aligned as usize)
+        });
+        let entries = self.refill_entries.next_power_of_two() as usize;
+        let entries = entries * size_of::<uapi::io_uring_zcrx_rqe>();
+        (header + entries + size_of::<zcrx_stats>()).next_multiple_of(page_size())
+    }
+
+    /// The system call.
+    fn ask(
+        &self,
+        ring: &Fd,
+        area: &Area,
+        region: Option<&Mapping>,
+        region_len: usize,
+        stats_offset: Option<usize>,
+    ) -> Result<Answer, Errno> {
+        let address = |at: NonNull<u8>| at.as_ptr() as usize as u64;
+        let mut area_reg = io_uring_zcrx_area_reg {
+            addr: address(area.base()),
+            len: area.len() as u64,
+            ..Default::default()
+        };
+        let mut region_reg = io_uring_region_desc {
+            size: region_len as u64,
+            ..Default::default()
+        };
+        if let Some(region) = region {
+            region_reg.user_addr = address(region.base());
+            region_reg.flags = uapi::IORING_MEM_REGION_TYPE_USER;
+        }
+        let mut events = zcrx_event_desc::default();
+        let mut reg = io_uring_zcrx_ifq_reg {
+            rq_entries: self.refill_entries,
+            area_ptr: core::ptr::from_mut(&mut area_reg) as usize as u64,
+            region_ptr: core::ptr::from_mut(&mut region_reg) as usize as u64,
+            rx_buf_len: self.chunk_len.unwrap_or(0),
+            ..Default::default()
+        };
+        match self.device {
+            Device::Queue { interface, queue } => {
+                reg.if_idx = interface;
+                reg.if_rxq = queue;
+            }
+            Device::None => reg.flags = uapi::ZCRX_REG_NODEV,
+        }
+        if let Some(offset) = stats_offset {
+            events.flags = uapi::ZCRX_EVENT_DESC_FLAG_STATS;
+            events.stats_offset = offset as u64;
+            reg.event_desc = core::ptr::from_mut(&mut events) as usize as u64;
+        }
+        // SAFETY: reg and the structs it points to are live, exclusively borrowed locals, which the
+        // kernel reads and fills during the call. What it keeps using afterwards, the area and the
+        // region, is pinned by it and stays mapped: register() passes both into the Ifq, which keeps
+        // the ring open, or leaks them.
+        unsafe {
+            syscall::register(
+                ring.as_raw(),
+                uapi::IORING_REGISTER_ZCRX_IFQ,
+                core::ptr::from_mut(&mut reg).cast(),
+                1,
+            )
+        }?;
+        Ok(Answer {
+            reg,
+            area: area_reg,
+            region: region_reg,
+        })
+    }
+
+    fn error(&self, area: &Area, reason: Reason) -> Error {
+        let causes = match reason {
+            Reason::Kernel(errno) => causes::of_registration(errno, self.device),
+            _ => &[],
+        };
+        let (entries, bytes) = (u64::from(self.refill_entries), area.len() as u64);
+        match self.device {
+            Device::Queue { interface, queue } => {
+                let arguments = [u64::from(interface), u64::from(queue), entries, bytes];
+                Error::new(&ON_QUEUE, arguments, reason, causes)
+            }
+            Device::None => Error::new(&NO_DEVICE, [entries, bytes], reason, causes),
+        }
+    }
+}
+
+/// What the kernel wrote into the structs of a registration.
+struct Answer {
+    reg: io_uring_zcrx_ifq_reg,
+    area: io_uring_zcrx_area_reg,
+    region: io_uring_region_desc,
+}
+
+/// What an answer that passed all checks gives.
+struct Parts {
+    zcrx_id: u32,
+    refill: RefillRing,
+    span: Span,
+    chunk_len: u32,
+    pool: PoolId,
+    stats: Option<NonNull<zcrx_stats>>,
+    region: Mapping,
+}
+
+impl Answer {
+    /// Checks every offset and size that the kernel gave against the memory it is about. On failure the
+    /// region is leaked.
+    fn into_ifq(
+        self,
+        area: &Area,
+        own_region: Option<Mapping>,
+        region_len: usize,
+        stats_offset: Option<usize>,
+        ring: &Fd,
+        pool: PoolId,
+    ) -> Result<Parts, Reason> {
+        let region = match own_region {
+            Some(region) => region,
+            None => Mapping::shared(ring.as_raw(), region_len, self.region.mmap_offset)
+                .map_err(Reason::Kernel)?,
+        };
+        match self.refill_ring(&region, area, stats_offset, pool) {
+            Ok((refill, span, stats)) => Ok(Parts {
+                zcrx_id: self.reg.zcrx_id,
+                refill,
+                span,
+                chunk_len: self.chunk_len(),
+                pool,
+                stats,
+                region,
+            }),
+            Err(how) => {
+                core::mem::forget(region);
+                Err(Reason::Answer(how))
+            }
+        }
+    }
+
+    fn refill_ring(
+        &self,
+        region: &Mapping,
+        area: &Area,
+        stats_offset: Option<usize>,
+        pool: PoolId,
+    ) -> Result<(RefillRing, Span, Option<NonNull<zcrx_stats>>), &'static str> {
+        let span = Span::new(self.area.rq_area_token, area.len() as u64)
+            .ok_or("the area's token is not an area id")?;
+        let chunk = self.chunk_len();
+        if !chunk.is_power_of_two() || chunk as usize > area.len() {
+            return Err("the chunk length is no power of two within the area");
+        }
+        let entries = self.reg.rq_entries;
+        if !entries.is_power_of_two() {
+            return Err("the refill entries are no power of two");
+        }
+        let offsets = &self.reg.offsets;
+        let outside = "an offset lies outside of the refill region";
+        let khead: NonNull<AtomicU32> = region.at(offsets.head as usize, 1).ok_or(outside)?;
+        let ktail: NonNull<AtomicU32> = region.at(offsets.tail as usize, 1).ok_or(outside)?;
+        let first = region
+            .at(offsets.rqes as usize, entries as usize)
+            .ok_or(outside)?;
+        let entries_end =
+            offsets.rqes as usize + entries as usize * size_of::<uapi::io_uring_zcrx_rqe>();
+        let stats = match stats_offset {
+            Some(offset) if offset < entries_end => {
+                return Err("the entries reach into the statistics")
+            }
+            Some(offset) => Some(region.at(offset, 1).ok_or(outside)?),
+            None => None,
+        };
+        let header_end = offsets.rqes as usize;
+        if offsets.head == offsets.tail
+            || [offsets.head, offsets.tail]
+                .iter()
+                .any(|&word| word as usize + 4 > header_end)
+        {
+            return Err("head, tail and entries of the refill ring overlap");
+        }
+        // SAFETY: the pointers lie inside the region, aligned, and apart from each other (checked
+        // above). The Ifq owns the region and is the only producer; the kernel reads published
+        // entries and writes the head alone.
+        let refill = unsafe { RefillRing::from_raw_parts(khead, ktail, first, entries, pool) };
+        Ok((refill, span, stats))
+    }
+
+    /// Kernels before 7.0 leave the field at 0 and use pages.
+    fn chunk_len(&self) -> u32 {
+        match self.reg.rx_buf_len {
+            0 => page_size() as u32,
+            len => len,
+        }
+    }
+}
+
+impl Parts {
+    fn assemble(self, ring: Fd, area: Area) -> Ifq {
+        Ifq {
+            ring,
+            zcrx_id: self.zcrx_id,
+            refill: self.refill,
+            span: self.span,
+            chunk_len: self.chunk_len,
+            pool: self.pool,
+            stats: self.stats,
+            area,
+            _region: self.region,
+        }
+    }
+}
