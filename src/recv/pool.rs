@@ -38,6 +38,15 @@ impl Pool {
         }
     }
 
+    /// Whether a completion carries one of this pool's buffers, as far as its form says.
+    #[inline]
+    pub(super) fn is_carried_by(&self, cqe: &Cqe) -> bool {
+        match self {
+            Self::Zcrx(_) => cqe.extra().is_some(),
+            Self::Buffers(_) => cqe.buffer_id().is_some(),
+        }
+    }
+
     /// Takes the buffer that a completion carries.
     ///
     /// # Safety

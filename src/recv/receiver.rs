@@ -421,11 +421,10 @@ impl Receiver {
             Role::Stream(request) => request,
             Role::Listener => return self.on_accept(id, cqe),
         };
-        let carries = cqe.extra().is_some() || cqe.buffer_id().is_some();
         let outcome = request.on_completion(Completion {
             res: cqe.res(),
             more: cqe.more(),
-            buffer: carries,
+            buffer: self.pool.is_carried_by(cqe),
         });
         let mut event = None;
         if outcome.buffer.is_some() {

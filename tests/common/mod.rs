@@ -10,7 +10,9 @@
 )]
 
 use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 
+use zcrx_sys::recv::{Receiver, ReceiverBuilder, Source};
 use zcrx_sys::ring::{Ring, RingBuilder};
 use zcrx_sys::{Errno, Error};
 
@@ -63,3 +65,64 @@ fn mixed_is_missing(error: &Error) -> bool {
             .iter()
             .any(|cause| cause.cause.contains("mixed"))
 }
+
+/// The receiver that `builder` makes over `source`, or `None` after saying why it cannot be had here.
+pub fn receiver(builder: ReceiverBuilder, source: Source) -> Option<Receiver> {
+    match builder.source(source).build() {
+        Ok(receiver) => Some(receiver),
+        Err(error) => {
+            let since = match source {
+                Source::Buffers => (6, 0),
+                // No kernel promises it to a process that may not ask.
+                _ if error.errno() == Some(Errno::PERM) && !is_root() => (u32::MAX, 0),
+                _ => (7, 1),
+            };
+            skip(since, &error);
+            None
+        }
+    }
+}
+
+pub fn is_root() -> bool {
+    // SAFETY: takes nothing, touches nothing.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// A connected pair of TCP sockets on loopback.
+pub fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let out = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (out, listener.accept().unwrap().0)
+}
+
+/// Byte `position` of stream `seed`: different in every position and for every seed, as far as a byte
+/// can be.
+pub fn byte(seed: u64, position: u64) -> u8 {
+    let mixed = (position ^ seed << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 56) as u8
+}
+
+/// The first `len` bytes of stream `seed`.
+pub fn stream(seed: u64, len: usize) -> Vec<u8> {
+    (0..len as u64)
+        .map(|position| byte(seed, position))
+        .collect()
+}
+
+/// Takes capability `number` from the calling thread.
+pub fn drop_capability(number: u32) {
+    let header = [0x2008_0522_u32, 0]; // _LINUX_CAPABILITY_VERSION_3, this thread
+    let mut sets = [0_u32; 6]; // effective, permitted, inheritable; low words, then high words
+                               // SAFETY: version 3 reads a header of two words and writes two triples of words.
+    let got = unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
+    assert_eq!(got, 0);
+    let word = number as usize / 32 * 3;
+    sets[word] &= !(1 << (number % 32));
+    sets[word + 1] &= !(1 << (number % 32));
+    // SAFETY: as above, only read.
+    let set = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()) };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+}
+
+pub const CAP_NET_ADMIN: u32 = 12;
+pub const CAP_IPC_LOCK: u32 = 14;
