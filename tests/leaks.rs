@@ -1,0 +1,92 @@
+//! Nothing is left behind: no descriptor and no mapping, whether things worked or were refused. One test in
+//! a process of its own, because it counts what the process has.
+
+use std::io::Write;
+use std::time::Duration;
+
+use zcrx_sys::recv::{Event, Receiver, Source};
+use zcrx_sys::ring::{CqeLayout, RingBuilder};
+use zcrx_sys::zcrx::{Area, Device, Ifq};
+
+mod common;
+
+/// Open descriptors and mappings of this process.
+fn count() -> (usize, usize) {
+    let fds = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let maps = std::fs::read_to_string("/proc/self/maps")
+        .unwrap()
+        .lines()
+        .count();
+    (fds, maps)
+}
+
+fn everything_once() {
+    let layouts = [None, Some(CqeLayout::Wide)];
+    for source in [
+        Source::Buffers,
+        Source::NoDevice,
+        Source::Queue {
+            interface: 1,
+            queue: 0,
+        },
+    ] {
+        for layout in layouts {
+            let mut builder = Receiver::builder().source(source).area_len(1 << 20);
+            if let Some(layout) = layout {
+                builder = builder.layout(layout);
+            }
+            let Ok(mut receiver) = builder.build() else {
+                continue;
+            };
+            let (mut out, incoming) = common::pair();
+            receiver.add(incoming).unwrap();
+            let (_held_open, idle) = common::pair();
+            receiver.add(idle).unwrap();
+            out.write_all(&common::stream(1, 100_000)).unwrap();
+            let _ = receiver.wait(Some(Duration::from_secs(20))).unwrap();
+            while let Some(event) = receiver.next_event() {
+                match event {
+                    Event::Data { chunk, .. } => receiver.recycle(chunk).unwrap(),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+    let ring = RingBuilder::new(8).build().unwrap();
+    for device in [
+        Device::None,
+        Device::Queue {
+            interface: 1,
+            queue: 0,
+        },
+    ] {
+        let builder = Ifq::builder(device).refill_entries(0);
+        assert!(builder
+            .register(ring.as_ring_fd(), Area::new(4096).unwrap())
+            .is_err());
+    }
+    let _ = RingBuilder::new(8).build_disabled().unwrap();
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let Some(_) = common::ring(&RingBuilder::new(8)) else {
+        return;
+    };
+    // The first rounds settle what the process maps once: heaps, locale, thread stacks.
+    for _ in 0..3 {
+        everything_once();
+    }
+    let before = count();
+    for _ in 0..30 {
+        everything_once();
+    }
+    let after = count();
+    assert_eq!(after.0, before.0, "descriptors");
+    assert!(
+        after.1 <= before.1 + 2,
+        "mappings: {} before, {} after",
+        before.1,
+        after.1
+    );
+}
