@@ -1,4 +1,21 @@
-//! wip
+#![doc = include_str!("../README.md")]
+//!
+//! # Layers
+//!
+//! Each is usable by itself.
+//!
+//! - [`uapi`]: the kernel's structs and constants.
+//! - [`ring`]: a small io_uring made for receiving, whose completion queue mixes 16- and 32-byte entries.
+//! - [`zcrx`]: areas, registration, the refill ring, offsets. It works on any ring's descriptor.
+//! - [`recv`]: the state machine of a receive request, and [`recv::Receiver`], which drives many sockets.
+//!
+//! # Features
+//!
+//! - `std` (default): conversions to and from `std::os::fd` and `std::io::Error`.
+//! - `alloc` (implied by `std`): [`recv::Receiver`]. Without it everything else works, without an allocator.
+//! - `bindgen`: generate [`uapi`] at build time from the installed kernel headers (7.3 or newer), or those
+//!   in `ZCRX_SYS_INCLUDE`. Needs libclang.
+
 #![no_std]
 
 #[cfg(feature = "alloc")]
