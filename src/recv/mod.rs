@@ -11,11 +11,17 @@ pub mod sizing;
 #[cfg(feature = "alloc")]
 mod builder;
 #[cfg(feature = "alloc")]
+mod dispatch;
+#[cfg(feature = "alloc")]
 mod pool;
 #[cfg(feature = "alloc")]
 mod receiver;
 #[cfg(feature = "alloc")]
+mod socket;
+#[cfg(feature = "alloc")]
 mod table;
+#[cfg(feature = "alloc")]
+mod wait;
 
 pub use buffer_ring::{BufferRing, MAX_BUFFERS};
 pub use request::{Completion, End, Next, Operation, Outcome, Pause, Request};
@@ -23,6 +29,8 @@ pub use request::{Completion, End, Next, Operation, Outcome, Pause, Request};
 #[cfg(feature = "alloc")]
 pub use builder::{Fallback, ReceiverBuilder, Source};
 #[cfg(feature = "alloc")]
-pub use receiver::{Counters, Event, Receiver, Rejected, Wait};
+pub use receiver::{Counters, Event, Receiver, Wait};
+#[cfg(feature = "alloc")]
+pub use socket::Rejected;
 #[cfg(feature = "alloc")]
 pub use table::SocketId;

@@ -5,6 +5,7 @@ use core::sync::atomic::AtomicU32;
 
 use super::cq::CompletionQueue;
 use super::cqe::CqeLayout;
+use super::disabled::DisabledRing;
 use super::sq::SubmissionQueue;
 use super::Ring;
 use crate::errno::Errno;
@@ -18,10 +19,6 @@ use crate::uapi::{self, io_uring_params};
 static SET_UP: Attempt = Attempt {
     what: "set up a ring",
     arguments: &["submission entries", "completion entries"],
-};
-static ENABLE: Attempt = Attempt {
-    what: "enable a ring on this thread",
-    arguments: &[],
 };
 
 /// Most submission entries that the kernel allows (`IORING_MAX_ENTRIES`).
@@ -306,54 +303,5 @@ impl RingBuilder {
             _spans: spans,
             _owner_thread: core::marker::PhantomData,
         }))
-    }
-}
-
-/// A ring that no thread owns yet: it can be sent to the thread that will use it, and do nothing else.
-///
-/// ```
-/// let disabled = zcrx_sys::ring::RingBuilder::new(8).build_disabled().unwrap();
-/// std::thread::spawn(move || {
-///     let ring = disabled.enable().unwrap(); // owned by this thread from here on
-///     assert!(ring.entries() >= 8);
-/// })
-/// .join()
-/// .unwrap();
-/// ```
-///
-/// It has no method that submits:
-///
-/// ```compile_fail
-/// let disabled = zcrx_sys::ring::RingBuilder::new(8).build_disabled().unwrap();
-/// disabled.submit();
-/// ```
-#[derive(Debug)]
-#[must_use = "a disabled ring does nothing until it is enabled"]
-pub struct DisabledRing(Ring);
-
-// SAFETY: Ring is not Send because the kernel accepts calls from its owner thread alone. A disabled
-// ring has no owner yet and offers no call; its mappings and descriptor are tied to no thread.
-unsafe impl Send for DisabledRing {}
-
-impl DisabledRing {
-    /// Makes this thread the ring's owner (`IORING_REGISTER_ENABLE_RINGS`).
-    ///
-    /// # Errors
-    ///
-    /// The kernel's error; none is expected for a ring that this crate set up.
-    pub fn enable(self) -> Result<Ring, Error> {
-        // SAFETY: this opcode takes no argument.
-        let enabled = unsafe {
-            syscall::register(
-                self.0.fd.as_raw(),
-                uapi::IORING_REGISTER_ENABLE_RINGS,
-                core::ptr::null_mut(),
-                0,
-            )
-        };
-        match enabled {
-            Ok(_) => Ok(self.0),
-            Err(errno) => Err(Error::new(&ENABLE, [], Reason::Kernel(errno), &[])),
-        }
     }
 }

@@ -15,6 +15,8 @@
 mod builder;
 mod cq;
 mod cqe;
+mod disabled;
+mod ring_fd;
 mod sq;
 mod sqe;
 
@@ -24,12 +26,13 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use libc::c_int;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
-pub use builder::{DisabledRing, RingBuilder, MAX_COMPLETION_ENTRIES, MAX_SUBMISSION_ENTRIES};
+pub use builder::{RingBuilder, MAX_COMPLETION_ENTRIES, MAX_SUBMISSION_ENTRIES};
 pub use cq::{CompletionQueue, Completions};
 pub use cqe::{Cqe, CqeLayout, Entry, MalformedCqe};
+pub use disabled::DisabledRing;
+pub use ring_fd::RingFd;
 pub use sq::{QueueFull, SubmissionQueue};
 pub use sqe::Sqe;
 
@@ -132,11 +135,7 @@ impl Ring {
 
     /// The descriptor with the setup flags, as registrations take it.
     pub fn as_ring_fd(&self) -> RingFd<'_> {
-        RingFd {
-            fd: self.fd.as_raw(),
-            setup_flags: self.setup_flags,
-            _ring: PhantomData,
-        }
+        RingFd::new(self.fd.as_raw(), self.setup_flags)
     }
 
     /// Hands all pushed entries to the kernel, without waiting. Answers how many it took: fewer than
@@ -288,42 +287,6 @@ fn enter_error(to_submit: u32, completions: u32, errno: Errno) -> Error {
     };
     let arguments = [u64::from(to_submit), u64::from(completions)];
     Error::new(&ENTER, arguments, Reason::Kernel(errno), causes)
-}
-
-/// The descriptor of a ring and the flags it was set up with: ours, or any other library's.
-///
-/// All registrations take one, so that zcrx works on a ring that a runtime owns.
-#[derive(Clone, Copy, Debug)]
-pub struct RingFd<'ring> {
-    fd: c_int,
-    setup_flags: u32,
-    _ring: PhantomData<&'ring ()>,
-}
-
-impl RingFd<'_> {
-    /// Names another library's ring.
-    ///
-    /// # Safety
-    ///
-    /// `fd` must be the open descriptor of an io_uring for the lifetime that the caller picks, and
-    /// `setup_flags` the `IORING_SETUP_*` flags that the ring was set up with.
-    pub unsafe fn from_raw(fd: c_int, setup_flags: u32) -> Self {
-        Self {
-            fd,
-            setup_flags,
-            _ring: PhantomData,
-        }
-    }
-
-    /// The descriptor's number.
-    pub fn as_raw(&self) -> c_int {
-        self.fd
-    }
-
-    /// The ring's `IORING_SETUP_*` flags.
-    pub fn setup_flags(&self) -> u32 {
-        self.setup_flags
-    }
 }
 
 #[cfg(feature = "std")]

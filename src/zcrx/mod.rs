@@ -5,6 +5,7 @@
 //! ([`Cqe::wide`](crate::ring::Cqe::wide)), and the submission entry can be written into any queue
 //! ([`Sqe::into_raw`](crate::ring::Sqe::into_raw)).
 
+mod answer;
 mod area;
 mod causes;
 mod chunk;

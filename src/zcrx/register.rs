@@ -1,15 +1,13 @@
-//! Registration: what is checked before the kernel is asked, and of its answer before it is used.
+//! Registration: what is checked before the kernel is asked, and the call itself.
 
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
 
+use super::answer::{Answer, Memory};
 use super::area::Area;
 use super::causes;
 use super::chunk::PoolId;
 use super::ifq::{unfit, Device, Ifq, RefillRegion};
 use super::query::Support;
-use super::refill::RefillRing;
-use super::token::Span;
 use crate::errno::Errno;
 use crate::error::{Attempt, Error, Reason};
 use crate::fd::Fd;
@@ -87,10 +85,11 @@ impl IfqBuilder {
     pub fn register(self, ring: RingFd<'_>, area: Area) -> Result<Ifq, Error> {
         let support = Support::query();
         self.check(ring, &area, &support)?;
-        let failed = |reason| self.error(&area, reason);
-        let kernel = |errno| failed(Reason::Kernel(errno));
-        let pool =
-            PoolId::unique().ok_or_else(|| failed(Reason::Unsupported("no pool id is left")))?;
+        let area_len = area.len();
+        let error = |reason| self.error(area_len, reason);
+        let kernel = |errno| error(Reason::Kernel(errno));
+        let no_id = Reason::Unsupported("no pool id is left");
+        let pool = PoolId::unique().ok_or_else(|| error(no_id))?;
         // The instance's own reference to the ring, taken first: afterwards nothing may fail for
         // lack of a descriptor.
         let ring = Fd::duplicate(ring.as_raw()).map_err(kernel)?;
@@ -106,21 +105,29 @@ impl IfqBuilder {
         let answer = self
             .ask(&ring, &area, own_region.as_ref(), region_len, stats_offset)
             .map_err(kernel)?;
-
-        // From here on the kernel may write to the area and the region. If its answer is of no use,
-        // both stay mapped for good, because the registration lasts as long as the ring.
-        match answer.into_ifq(&area, own_region, region_len, stats_offset, &ring, pool) {
-            Ok(parts) => Ok(parts.assemble(ring, area)),
-            Err(reason) => {
-                let error = self.error(&area, reason);
+        let region = match own_region {
+            Some(region) => Ok(region),
+            None => Mapping::shared(ring.as_raw(), region_len, answer.region.mmap_offset),
+        };
+        match region {
+            Ok(region) => {
+                let memory = Memory {
+                    area,
+                    region,
+                    stats_offset,
+                };
+                answer.accept(ring, memory, pool).map_err(error)
+            }
+            Err(errno) => {
+                // Registered all the same: the area belongs to the kernel until the ring is closed.
                 core::mem::forget(area);
-                Err(error)
+                Err(error(Reason::Kernel(errno)))
             }
         }
     }
 
     fn check(&self, ring: RingFd<'_>, area: &Area, support: &Support) -> Result<(), Error> {
-        let refuse = |name, must| Err(self.error(area, Reason::Argument { name, must }));
+        let refuse = |name, must| Err(self.error(area.len(), Reason::Argument { name, must }));
         if !(1..=MAX_REFILL_ENTRIES).contains(&self.refill_entries) {
             return refuse("refill entries", "be from 1 to 32768");
         }
@@ -142,12 +149,12 @@ impl IfqBuilder {
             }
         }
         if let Some(missing) = unfit(ring) {
-            return Err(self.error(area, Reason::Unsupported(missing)));
+            return Err(self.error(area.len(), Reason::Unsupported(missing)));
         }
         // Asked, not inferred: a kernel that has the mode also has the question (6.19).
         if self.device == Device::None && !support.has_no_device() {
             let missing = "this kernel cannot receive into an area without a device (7.1 can)";
-            return Err(self.error(area, Reason::Unsupported(missing)));
+            return Err(self.error(area.len(), Reason::Unsupported(missing)));
         }
         Ok(())
     }
@@ -226,143 +233,18 @@ impl IfqBuilder {
         })
     }
 
-    fn error(&self, area: &Area, reason: Reason) -> Error {
+    fn error(&self, area_len: usize, reason: Reason) -> Error {
         let causes = match reason {
             Reason::Kernel(errno) => causes::of_registration(errno, self.device),
             _ => &[],
         };
-        let (entries, bytes) = (u64::from(self.refill_entries), area.len() as u64);
+        let (entries, bytes) = (u64::from(self.refill_entries), area_len as u64);
         match self.device {
             Device::Queue { interface, queue } => {
                 let arguments = [u64::from(interface), u64::from(queue), entries, bytes];
                 Error::new(&ON_QUEUE, arguments, reason, causes)
             }
             Device::None => Error::new(&NO_DEVICE, [entries, bytes], reason, causes),
-        }
-    }
-}
-
-/// What the kernel wrote into the structs of a registration.
-struct Answer {
-    reg: io_uring_zcrx_ifq_reg,
-    area: io_uring_zcrx_area_reg,
-    region: io_uring_region_desc,
-}
-
-/// What an answer that passed all checks gives.
-struct Parts {
-    zcrx_id: u32,
-    refill: RefillRing,
-    span: Span,
-    chunk_len: u32,
-    pool: PoolId,
-    stats: Option<NonNull<zcrx_stats>>,
-    region: Mapping,
-}
-
-impl Answer {
-    /// Checks every offset and size that the kernel gave against the memory it is about. On failure the
-    /// region is leaked.
-    fn into_ifq(
-        self,
-        area: &Area,
-        own_region: Option<Mapping>,
-        region_len: usize,
-        stats_offset: Option<usize>,
-        ring: &Fd,
-        pool: PoolId,
-    ) -> Result<Parts, Reason> {
-        let region = match own_region {
-            Some(region) => region,
-            None => Mapping::shared(ring.as_raw(), region_len, self.region.mmap_offset)
-                .map_err(Reason::Kernel)?,
-        };
-        match self.refill_ring(&region, area, stats_offset, pool) {
-            Ok((refill, span, stats)) => Ok(Parts {
-                zcrx_id: self.reg.zcrx_id,
-                refill,
-                span,
-                chunk_len: self.chunk_len(),
-                pool,
-                stats,
-                region,
-            }),
-            Err(how) => {
-                core::mem::forget(region);
-                Err(Reason::Answer(how))
-            }
-        }
-    }
-
-    fn refill_ring(
-        &self,
-        region: &Mapping,
-        area: &Area,
-        stats_offset: Option<usize>,
-        pool: PoolId,
-    ) -> Result<(RefillRing, Span, Option<NonNull<zcrx_stats>>), &'static str> {
-        let span = Span::new(self.area.rq_area_token, area.len() as u64)
-            .ok_or("the area's token is not an area id")?;
-        let chunk = self.chunk_len();
-        if !chunk.is_power_of_two() || chunk as usize > area.len() {
-            return Err("the chunk length is no power of two within the area");
-        }
-        let entries = self.reg.rq_entries;
-        if !entries.is_power_of_two() {
-            return Err("the refill entries are no power of two");
-        }
-        let offsets = &self.reg.offsets;
-        let outside = "an offset lies outside of the refill region";
-        let khead: NonNull<AtomicU32> = region.at(offsets.head as usize, 1).ok_or(outside)?;
-        let ktail: NonNull<AtomicU32> = region.at(offsets.tail as usize, 1).ok_or(outside)?;
-        let first = region
-            .at(offsets.rqes as usize, entries as usize)
-            .ok_or(outside)?;
-        let entries_end =
-            offsets.rqes as usize + entries as usize * size_of::<uapi::io_uring_zcrx_rqe>();
-        let stats = match stats_offset {
-            Some(offset) if offset < entries_end => {
-                return Err("the entries reach into the statistics")
-            }
-            Some(offset) => Some(region.at(offset, 1).ok_or(outside)?),
-            None => None,
-        };
-        let header_end = offsets.rqes as usize;
-        if offsets.head == offsets.tail
-            || [offsets.head, offsets.tail]
-                .iter()
-                .any(|&word| word as usize + 4 > header_end)
-        {
-            return Err("head, tail and entries of the refill ring overlap");
-        }
-        // SAFETY: the pointers lie inside the region, aligned, and apart from each other (checked
-        // above). The Ifq owns the region and is the only producer; the kernel reads published
-        // entries and writes the head alone.
-        let refill = unsafe { RefillRing::from_raw_parts(khead, ktail, first, entries, pool) };
-        Ok((refill, span, stats))
-    }
-
-    /// Kernels before 7.0 leave the field at 0 and use pages.
-    fn chunk_len(&self) -> u32 {
-        match self.reg.rx_buf_len {
-            0 => page_size() as u32,
-            len => len,
-        }
-    }
-}
-
-impl Parts {
-    fn assemble(self, ring: Fd, area: Area) -> Ifq {
-        Ifq {
-            ring,
-            zcrx_id: self.zcrx_id,
-            refill: self.refill,
-            span: self.span,
-            chunk_len: self.chunk_len,
-            pool: self.pool,
-            stats: self.stats,
-            area,
-            _region: self.region,
         }
     }
 }

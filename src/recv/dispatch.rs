@@ -1,0 +1,173 @@
+//! What a completion does to the socket that it belongs to.
+
+use libc::c_int;
+
+use super::receiver::{Event, Receiver};
+use super::request::{Completion, End, Next, Pause};
+use super::table::{Phase, Role, Socket, SocketId, NOBODY};
+use crate::errno::Errno;
+use crate::fd::Fd;
+use crate::ring::{Cqe, Sqe};
+use crate::zcrx::Chunk;
+
+impl Receiver {
+    /// The next event among the completions that are there; `None` when all were dealt with.
+    #[inline]
+    pub fn next_event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            let Some(entry) = self.ring.completion_queue().next_entry() else {
+                // All read: one store gives the slots of the whole drain back.
+                if self.refresh() {
+                    continue;
+                }
+                return None;
+            };
+            match entry {
+                Ok(cqe) => {
+                    if let Some(event) = self.on_completion(&cqe) {
+                        return Some(event);
+                    }
+                }
+                // The kernel posts none. Should it ever, the stream it belongs to has a hole: that one
+                // ends, as far as the entry's user_data can be believed.
+                Err(malformed) => {
+                    let id = SocketId::from_user_data(malformed.user_data);
+                    self.after(id, Next::Ended(End::Malformed), true);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn on_completion(&mut self, cqe: &Cqe) -> Option<Event> {
+        let id = SocketId::from_user_data(cqe.user_data());
+        let socket = self.table.get_mut(id)?;
+        let abandoned = socket.phase == Phase::Abandoned;
+        let request = match &mut socket.role {
+            Role::Stream(request) => request,
+            Role::Listener => return self.on_accept(id, cqe),
+        };
+        let outcome = request.on_completion(Completion {
+            res: cqe.res(),
+            more: cqe.more(),
+            buffer: self.pool.is_carried_by(cqe),
+        });
+        let mut event = None;
+        if outcome.buffer.is_some() {
+            // SAFETY: the completion is that of a receive request which this receiver submitted, for
+            // its own pool on its own ring (user_data names it); each is read once, here.
+            match unsafe { self.pool.take(cqe) } {
+                Ok(chunk) if chunk.len() == 0 || abandoned => self.return_unread(chunk),
+                Ok(chunk) => {
+                    self.counters.chunks += 1;
+                    self.counters.bytes += u64::from(chunk.len());
+                    self.counters.outstanding += 1;
+                    event = Some(Event::Data { socket: id, chunk });
+                }
+                Err(_) => {
+                    self.after(id, Next::Ended(End::Malformed), cqe.more());
+                    return None;
+                }
+            }
+        }
+        if outcome.next != Next::Active || abandoned {
+            self.after(id, outcome.next, cqe.more());
+        }
+        event
+    }
+
+    fn return_unread(&mut self, chunk: Chunk) {
+        self.counters.outstanding += 1;
+        self.recycle(chunk).expect("the pool takes its own chunk");
+    }
+
+    /// What follows a completion that was not simply data.
+    #[cold]
+    fn after(&mut self, id: SocketId, next: Next, more: bool) {
+        let Some(socket) = self.table.get_mut(id) else {
+            return;
+        };
+        if socket.phase == Phase::Abandoned {
+            if !more {
+                self.table.remove(id);
+            }
+            return;
+        }
+        match next {
+            Next::Active => {}
+            Next::Rearm(pause) => {
+                socket.phase = Phase::Paused(pause);
+                match pause {
+                    Pause::CqFull => self.counters.cq_full += 1,
+                    Pause::PoolDry => self.counters.pool_dry += 1,
+                    Pause::Interrupted => {}
+                }
+                let list = if pause == Pause::PoolDry {
+                    &mut self.dry
+                } else {
+                    &mut self.rearm
+                };
+                list.push(id);
+            }
+            Next::Ended(end) if more => self.abandon(id, end),
+            Next::Ended(end) => self.end(id, end),
+        }
+    }
+
+    pub(super) fn end(&mut self, id: SocketId, end: End) {
+        if let Some(Socket { fd, .. }) = self.table.remove(id) {
+            self.events.push_back(Event::Ended {
+                socket: id,
+                end,
+                fd,
+            });
+        }
+    }
+
+    /// Ends a stream whose request is still in the kernel: it is cancelled, and what it still delivers is
+    /// returned unread. The descriptor that the event carries is a second one for the same socket.
+    fn abandon(&mut self, id: SocketId, end: End) {
+        let Some(socket) = self.table.get_mut(id) else {
+            return;
+        };
+        socket.phase = Phase::Abandoned;
+        let second = Fd::duplicate(socket.fd.as_raw());
+        self.push(Sqe::cancel(id.user_data()).user_data(NOBODY));
+        match second {
+            Ok(fd) => self.events.push_back(Event::Ended {
+                socket: id,
+                end,
+                fd,
+            }),
+            // No descriptor is left: the caller gets the socket's own, and the kernel keeps the file.
+            Err(_) => self.end(id, end),
+        }
+    }
+
+    fn on_accept(&mut self, id: SocketId, cqe: &Cqe) -> Option<Event> {
+        let next = match cqe.result() {
+            Ok(fd) => {
+                // SAFETY: an accept completion gives a new descriptor that belongs to whoever reads it,
+                // and each completion is read once.
+                let connection = unsafe { Fd::from_raw(fd as c_int) };
+                if !cqe.more() {
+                    self.after(id, Next::Rearm(Pause::Interrupted), false);
+                }
+                return Some(Event::Accepted {
+                    listener: id,
+                    connection,
+                });
+            }
+            Err(Errno::CANCELED) => Next::Ended(End::Cancelled),
+            Err(Errno::INTR | Errno::AGAIN | Errno::CONNABORTED) => Next::Rearm(Pause::Interrupted),
+            Err(errno) => Next::Ended(End::Failed(errno)),
+        };
+        if !cqe.more() {
+            self.after(id, next, false);
+        }
+        None
+    }
+}

@@ -1,0 +1,192 @@
+//! What registration answered, and the checks that it passes before any of it is used.
+
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU32;
+
+use super::area::Area;
+use super::chunk::PoolId;
+use super::ifq::Ifq;
+use super::refill::RefillRing;
+use super::token::Span;
+use crate::error::Reason;
+use crate::fd::Fd;
+use crate::mapping::{page_size, Mapping};
+use crate::uapi::{
+    io_uring_region_desc, io_uring_zcrx_area_reg, io_uring_zcrx_ifq_reg, io_uring_zcrx_rqe,
+    zcrx_stats,
+};
+
+/// What the kernel wrote into the structs of a registration.
+pub(super) struct Answer {
+    pub(super) reg: io_uring_zcrx_ifq_reg,
+    pub(super) area: io_uring_zcrx_area_reg,
+    pub(super) region: io_uring_region_desc,
+}
+
+/// The memory that a registration is about, and where the statistics were asked for.
+pub(super) struct Memory {
+    pub(super) area: Area,
+    pub(super) region: Mapping,
+    pub(super) stats_offset: Option<usize>,
+}
+
+/// What an answer that passed all checks says.
+struct Checked {
+    refill: RefillRing,
+    span: Span,
+    stats: Option<NonNull<zcrx_stats>>,
+}
+
+impl Answer {
+    /// Makes the instance of the registration that this answers.
+    ///
+    /// From the system call on the kernel may write to area and region. If its answer is of no use, both
+    /// stay mapped for good, because the registration lasts as long as the ring.
+    pub(super) fn accept(self, ring: Fd, memory: Memory, pool: PoolId) -> Result<Ifq, Reason> {
+        match self.check(&memory, pool) {
+            Ok(Checked {
+                refill,
+                span,
+                stats,
+            }) => Ok(Ifq {
+                ring,
+                zcrx_id: self.reg.zcrx_id,
+                refill,
+                span,
+                chunk_len: self.chunk_len(),
+                pool,
+                stats,
+                area: memory.area,
+                _region: memory.region,
+            }),
+            Err(how) => {
+                core::mem::forget(memory);
+                Err(Reason::Answer(how))
+            }
+        }
+    }
+
+    /// Checks every offset and size that the kernel gave against the memory it is about.
+    fn check(&self, memory: &Memory, pool: PoolId) -> Result<Checked, &'static str> {
+        let area_len = memory.area.len();
+        let span = Span::new(self.area.rq_area_token, area_len as u64)
+            .ok_or("the area's token is not an area id")?;
+        let chunk_len = self.chunk_len();
+        if !chunk_len.is_power_of_two() || chunk_len as usize > area_len {
+            return Err("the chunk length is no power of two within the area");
+        }
+        let entries = self.reg.rq_entries;
+        if !entries.is_power_of_two() {
+            return Err("the refill entries are no power of two");
+        }
+        let offsets = &self.reg.offsets;
+        let (head, tail, first) = (
+            offsets.head as usize,
+            offsets.tail as usize,
+            offsets.rqes as usize,
+        );
+        let (region, outside) = (
+            &memory.region,
+            "an offset lies outside of the refill region",
+        );
+        let khead: NonNull<AtomicU32> = region.at(head, 1).ok_or(outside)?;
+        let ktail: NonNull<AtomicU32> = region.at(tail, 1).ok_or(outside)?;
+        let rqes = region.at(first, entries as usize).ok_or(outside)?;
+        if head == tail || head.max(tail) + size_of::<AtomicU32>() > first {
+            return Err("head, tail and entries of the refill ring overlap");
+        }
+        let end = first + entries as usize * size_of::<io_uring_zcrx_rqe>();
+        let stats = match memory.stats_offset {
+            Some(offset) if offset < end => return Err("the entries reach into the statistics"),
+            Some(offset) => Some(region.at(offset, 1).ok_or(outside)?),
+            None => None,
+        };
+        // SAFETY: the pointers lie inside the region, aligned, and apart from each other (checked
+        // above). The Ifq owns the region and is the only producer; the kernel reads published
+        // entries and writes the head alone.
+        let refill = unsafe { RefillRing::from_raw_parts(khead, ktail, rqes, entries, pool) };
+        Ok(Checked {
+            refill,
+            span,
+            stats,
+        })
+    }
+
+    /// Kernels before 7.0 leave the field at 0 and use pages.
+    fn chunk_len(&self) -> u32 {
+        match self.reg.rx_buf_len {
+            0 => page_size() as u32,
+            len => len,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 4096;
+
+    /// A good answer for an area of four pages and a region of one.
+    fn good() -> Answer {
+        let mut reg = io_uring_zcrx_ifq_reg {
+            rq_entries: 64,
+            ..Default::default()
+        };
+        (reg.offsets.head, reg.offsets.tail, reg.offsets.rqes) = (0, 64, 128);
+        Answer {
+            reg,
+            area: Default::default(),
+            region: Default::default(),
+        }
+    }
+
+    fn check(answer: &Answer) -> Result<(), &'static str> {
+        let memory = Memory {
+            area: Area::new(4 * PAGE).unwrap(),
+            region: Mapping::anonymous(PAGE, false).unwrap(),
+            stats_offset: Some(PAGE - 16),
+        };
+        answer.check(&memory, PoolId::unique().unwrap()).map(drop)
+    }
+
+    #[test]
+    fn a_good_answer_passes() {
+        assert_eq!(check(&good()), Ok(()));
+        let mut old = good(); // before kernel 7.3
+        (old.reg.offsets.tail, old.reg.offsets.rqes) = (4, 64);
+        assert_eq!(check(&old), Ok(()));
+    }
+
+    #[test]
+    fn nothing_wild_gets_through() {
+        type Spoil = fn(&mut Answer);
+        let cases: &[(Spoil, &str)] = &[
+            (|a| a.reg.rq_entries = 0, "power of two"),
+            (|a| a.reg.rq_entries = 63, "power of two"),
+            (|a| a.reg.rq_entries = 1 << 31, "outside"),
+            (|a| a.reg.rq_entries = 256, "outside"),
+            (|a| a.reg.offsets.head = u32::MAX - 3, "outside"),
+            (|a| a.reg.offsets.tail = PAGE as u32, "outside"),
+            (|a| a.reg.offsets.head = 2, "outside"),
+            (|a| a.reg.offsets.rqes = u32::MAX - 7, "outside"),
+            (|a| a.reg.offsets.rqes = 132, "outside"),
+            (|a| a.reg.offsets.tail = 0, "overlap"),
+            (|a| a.reg.offsets.tail = 128, "overlap"),
+            (|a| a.reg.offsets.rqes = 64, "overlap"),
+            (
+                |a| a.reg.offsets.rqes = (PAGE - 64 * 16) as u32,
+                "statistics",
+            ),
+            (|a| a.reg.rx_buf_len = 12288, "chunk length"),
+            (|a| a.reg.rx_buf_len = 32768, "chunk length"),
+            (|a| a.area.rq_area_token = 4096, "token"),
+        ];
+        for (i, (spoil, text)) in cases.iter().enumerate() {
+            let mut answer = good();
+            spoil(&mut answer);
+            let how = check(&answer).expect_err("must be refused");
+            assert!(how.contains(text), "case {i}: {how}");
+        }
+    }
+}
