@@ -314,24 +314,7 @@ fn a_reset_is_reported(source: Source) {
     };
     let (out, incoming) = common::pair();
     let socket = receiver.add(incoming).unwrap();
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
-    let len = size_of::<libc::linger>() as u32;
-    let fd = std::os::fd::AsRawFd::as_raw_fd(&out);
-    // SAFETY: linger is a live local of that length. With 0 seconds, close() sends a reset.
-    let set = unsafe {
-        libc::setsockopt(
-            fd,
-            libc::SOL_SOCKET,
-            libc::SO_LINGER,
-            (&raw const linger).cast(),
-            len,
-        )
-    };
-    assert_eq!(set, 0);
-    drop(out);
+    common::reset(out);
     let mut seen = Seen::default();
     seen.run(&mut receiver, |seen| !seen.ends.is_empty());
     assert_eq!(seen.end(socket), End::Failed(Errno::CONNRESET));

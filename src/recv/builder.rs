@@ -204,12 +204,12 @@ impl ReceiverBuilder {
 
     fn buffers(&self) -> Result<(Ring, Pool), Error> {
         let len = self.area_len.unwrap_or(8 << 20);
-        let buffer_len = self.chunk_len.unwrap_or(128 << 10).max(1);
+        let buffer_len = self.chunk_len.unwrap_or(128 << 10);
         let buffer_len = buffer_len.min(u32::try_from(len).unwrap_or(u32::MAX));
         // The kernel wants a power of two of buffers.
         let buffers = u32::try_from(len / buffer_len.max(1) as usize).unwrap_or(u32::MAX);
         let buffers = 1 << buffers.checked_ilog2().unwrap_or(0);
-        let area = self.area(buffers as usize * buffer_len as usize)?;
+        let area = self.area(buffers as usize * buffer_len.max(1) as usize)?;
         // Nothing here is 32 bytes wide, so narrow entries do unless the caller wants others.
         let ring = self.ring(Some(self.layout.unwrap_or(CqeLayout::Narrow)), buffers)?;
         let buffers = BufferRing::register(ring.as_ring_fd(), GROUP, area, buffer_len)?;

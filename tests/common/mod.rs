@@ -11,6 +11,7 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 
 use zcrx_sys::recv::{Receiver, ReceiverBuilder, Source};
 use zcrx_sys::ring::{Ring, RingBuilder};
@@ -93,6 +94,27 @@ pub fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let out = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (out, listener.accept().unwrap().0)
+}
+
+/// Closes a connection with a reset instead of an end of stream.
+pub fn reset(stream: TcpStream) {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    let len = size_of::<libc::linger>() as u32;
+    let at = std::ptr::from_ref(&linger).cast();
+    // SAFETY: linger is a live local of that length. With 0 seconds, close() sends a reset.
+    let set = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            at,
+            len,
+        )
+    };
+    assert_eq!(set, 0);
 }
 
 /// Byte `position` of stream `seed`: different in every position and for every seed, as far as a byte
