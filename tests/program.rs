@@ -4,31 +4,36 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 mod common;
 
-/// The program: built with the tests, or wherever `ZCRX_RECEIVE` says (in the lab).
+/// The program: wherever `ZCRX_RECEIVE` says (in the lab), or built here, because `cargo test --test`
+/// alone would leave an old one in place.
 fn receive(arguments: &[&str]) -> Command {
-    let program = std::env::var_os("ZCRX_RECEIVE").map_or_else(
-        || {
-            let tests = std::env::current_exe().unwrap();
-            tests
-                .parent()
-                .unwrap()
-                .parent()
-                .unwrap()
-                .join("examples/receive")
-        },
-        PathBuf::from,
-    );
-    assert!(
-        program.exists(),
-        "{} is not built: cargo build --examples",
-        program.display()
-    );
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        if let Some(program) = std::env::var_os("ZCRX_RECEIVE") {
+            return program.into();
+        }
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--example", "receive"]);
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "{cargo:?}");
+        let tests = std::env::current_exe().unwrap();
+        tests
+            .parent()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .join("examples/receive")
+    });
     let mut command = Command::new(program);
     command.args(arguments);
     command
