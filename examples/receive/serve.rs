@@ -156,27 +156,34 @@ impl Server<'_> {
         if self.accepted == self.options.connections as usize {
             return Ok(()); // more peers than asked for: dropping the descriptor closes it
         }
+        let index = self.accepted;
+        self.accepted += 1;
+        if self.accepted == self.options.connections as usize {
+            receiver.cancel(listener);
+        }
         let stream = TcpStream::from(connection);
-        let port = stream
-            .peer_addr()
-            .map_err(|error| format!("a peer is gone: {error}"))?
-            .port();
+        let port = match stream.peer_addr() {
+            Ok(peer) => peer.port(),
+            Err(error) => {
+                // Reset before it was looked at.
+                self.ended += 1;
+                self.outcome
+                    .failures
+                    .push(format!("connection {index}: gone at accept: {error}"));
+                return Ok(());
+            }
+        };
         let socket = receiver.add(stream).map_err(|error| error.to_string())?;
         if self.connections.len() <= socket.index() {
             self.connections.resize_with(socket.index() + 1, || None);
         }
         let hash = self.options.hash.then(Sha256::new);
-        let index = self.accepted;
         self.connections[socket.index()] = Some(Connection {
             index,
             port,
             received: 0,
             hash,
         });
-        self.accepted += 1;
-        if self.accepted == self.options.connections as usize {
-            receiver.cancel(listener);
-        }
         Ok(())
     }
 
