@@ -153,9 +153,11 @@ fn a_peer_that_resets_fails_the_run_by_name() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let failure = json(&output)["failures"][0].as_str().unwrap().to_string();
-    assert_eq!(
-        failure,
-        "connection 0: ECONNRESET (connection reset by peer)"
+    // The reset races with accept: it is seen there, or by the receive.
+    assert!(
+        failure == "connection 0: ECONNRESET (connection reset by peer)"
+            || failure.starts_with("connection 0: gone at accept"),
+        "{failure}"
     );
 }
 
