@@ -4,10 +4,10 @@ use libc::c_int;
 
 use super::receiver::{Event, Receiver};
 use super::request::{Completion, End, Next, Pause};
-use super::table::{Phase, Role, Socket, SocketId, NOBODY};
+use super::table::{Phase, Role, Socket, SocketId};
 use crate::errno::Errno;
 use crate::fd::Fd;
-use crate::ring::{Cqe, Sqe};
+use crate::ring::Cqe;
 use crate::zcrx::Chunk;
 
 impl Receiver {
@@ -90,12 +90,18 @@ impl Receiver {
         let Some(socket) = self.table.get_mut(id) else {
             return;
         };
-        if socket.phase == Phase::Abandoned {
-            if !more {
-                self.table.remove(id);
+        let next = match (socket.phase, next) {
+            (Phase::Abandoned, _) => {
+                if !more {
+                    self.table.remove(id);
+                }
+                return;
             }
-            return;
-        }
+            // The cancellation and the pause crossed: the caller wants no more of it.
+            (Phase::Cancelling, Next::Rearm(_)) => Next::Ended(End::Cancelled),
+            (Phase::Restarting, Next::Ended(End::Cancelled)) => Next::Rearm(Pause::Interrupted),
+            (_, next) => next,
+        };
         match next {
             Next::Active => {}
             Next::Rearm(pause) => {
@@ -135,7 +141,7 @@ impl Receiver {
         };
         socket.phase = Phase::Abandoned;
         let second = Fd::duplicate(socket.fd.as_raw());
-        self.push(Sqe::cancel(id.user_data()).user_data(NOBODY));
+        self.cancel.push(id);
         match second {
             Ok(fd) => self.events.push_back(Event::Ended {
                 socket: id,

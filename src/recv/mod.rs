@@ -19,6 +19,8 @@ mod receiver;
 #[cfg(feature = "alloc")]
 mod socket;
 #[cfg(feature = "alloc")]
+mod stall;
+#[cfg(feature = "alloc")]
 mod table;
 #[cfg(feature = "alloc")]
 mod wait;

@@ -10,9 +10,10 @@ use super::builder::{Fallback, ReceiverBuilder, Source};
 use super::pool::Pool;
 use super::request::{End, Pause, Request};
 use super::socket::{is_listening, is_tcp, Rejected};
-use super::table::{Phase, Role, Socket, SocketId, Table, NOBODY};
+use super::stall::StallCheck;
+use super::table::{Phase, Role, Socket, SocketId, Table};
 use crate::fd::Fd;
-use crate::ring::{Ring, Sqe};
+use crate::ring::Ring;
 use crate::uapi;
 use crate::zcrx::{Chunk, Copies, Support, Unreturned};
 
@@ -77,6 +78,8 @@ pub struct Counters {
     pub refill_full: u64,
     /// Times that the kernel was told to take buffers back.
     pub flushes: u64,
+    /// Requests that had stalled in a kernel before 7.3 and were started again.
+    pub stalls: u64,
 }
 
 /// Receives from many TCP sockets into one pool of memory.
@@ -98,6 +101,8 @@ pub struct Receiver {
     pub(super) events: VecDeque<Event>,
     /// Sockets to submit at the next wait.
     pub(super) rearm: Vec<SocketId>,
+    /// Sockets whose request is to be cancelled at the next wait.
+    pub(super) cancel: Vec<SocketId>,
     /// Sockets to submit once there are buffers.
     pub(super) dry: Vec<SocketId>,
     /// Whether dry sockets are worth another try: chunks were returned, or the back-off is over.
@@ -109,6 +114,8 @@ pub struct Receiver {
     /// Flush when this many are unflushed.
     pub(super) flush_at: u32,
     pub(super) can_flush: bool,
+    /// On kernels whose requests can stall: when all sockets were last looked at.
+    pub(super) stall_check: Option<StallCheck>,
     pub(super) counters: Counters,
 }
 
@@ -143,12 +150,16 @@ impl Receiver {
             table: Table::default(),
             events: VecDeque::new(),
             rearm: Vec::new(),
+            cancel: Vec::new(),
             dry: Vec::new(),
             retry_dry: false,
             backlog: Vec::new(),
             unflushed: 0,
             flush_at,
             can_flush: support.has_control(uapi::ZCRX_CTRL_FLUSH_RQ),
+            stall_check: (source != Source::Buffers)
+                .then(|| StallCheck::needed(support))
+                .flatten(),
             counters: Counters::default(),
         }
     }
@@ -237,17 +248,19 @@ impl Receiver {
     /// [`Event::Ended`] follows, once the kernel has let go; data may still come before it. `false` if
     /// the socket is not known, because it has ended.
     pub fn cancel(&mut self, socket: SocketId) -> bool {
-        match self.table.get(socket).map(|socket| socket.phase) {
-            Some(Phase::Active) => {
-                self.push(Sqe::cancel(socket.user_data()).user_data(NOBODY));
-                true
+        let Some(Socket { phase, .. }) = self.table.get_mut(socket) else {
+            return false;
+        };
+        match *phase {
+            Phase::Active | Phase::Restarting => {
+                *phase = Phase::Cancelling;
+                self.cancel.push(socket);
             }
-            Some(Phase::Paused(_)) => {
-                self.end(socket, End::Cancelled);
-                true
-            }
-            Some(Phase::Abandoned) | None => false,
+            Phase::Paused(_) => self.end(socket, End::Cancelled),
+            Phase::Cancelling => {}
+            Phase::Abandoned => return false,
         }
+        true
     }
 
     /// The descriptor of a socket at work, to write to it for instance.

@@ -59,6 +59,10 @@ pub(super) enum Phase {
     Active,
     /// Left the kernel, waits to be submitted again.
     Paused(Pause),
+    /// In the kernel, cancelled by the caller: whatever ends it, it is not submitted again.
+    Cancelling,
+    /// In the kernel, cancelled in order to be submitted again.
+    Restarting,
     /// Over for the caller, but the kernel has not said its last word.
     Abandoned,
 }
@@ -123,6 +127,21 @@ impl Table {
             self.free.push(id.slot);
         }
         slot.socket.take()
+    }
+
+    /// All sockets in it.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SocketId, &mut Socket)> {
+        (0..)
+            .zip(&mut self.slots)
+            .filter_map(|(slot, Slot { generation, socket })| {
+                Some((
+                    SocketId {
+                        slot,
+                        generation: *generation,
+                    },
+                    socket.as_mut()?,
+                ))
+            })
     }
 
     pub(super) fn len(&self) -> usize {

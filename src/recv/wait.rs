@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use super::receiver::{Receiver, Wait};
-use super::table::{Phase, Role};
+use super::stall::StallCheck;
+use super::table::{Phase, Role, SocketId, NOBODY};
 use crate::error::Error;
 use crate::ring::{QueueFull, Sqe, Woken};
 use crate::zcrx::Chunk;
@@ -19,9 +20,42 @@ impl Receiver {
     ///
     /// The kernel's, when it cannot be entered; none is expected on the thread that built the receiver.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wait, Error> {
+        let mut left = timeout;
+        loop {
+            if self.prepare()? {
+                return Ok(Wait::Ready);
+            }
+            // A wait is cut into naps where something has to be looked at even if nothing happens.
+            let nap = match (left, self.longest_nap()) {
+                (Some(left), Some(longest)) => Some(left.min(longest)),
+                (left, longest) => left.or(longest),
+            };
+            let woken = match nap {
+                Some(nap) => self.ring.submit_and_wait_for(1, nap)?,
+                None => self.ring.submit_and_wait(1)?,
+            };
+            match (woken, nap) {
+                (Woken::TimedOut, Some(nap)) => {
+                    if !self.dry.is_empty() {
+                        self.retry_dry = true;
+                        return Ok(Wait::Starved);
+                    }
+                    left = left.map(|left| left.saturating_sub(nap));
+                    if left == Some(Duration::ZERO) {
+                        return Ok(Wait::TimedOut);
+                    }
+                }
+                (Woken::Interrupted, _) => return Ok(Wait::Interrupted),
+                _ => return Ok(Wait::Ready),
+            }
+        }
+    }
+
+    /// Brings the kernel up to date before a wait; whether there are events, so that no wait is needed.
+    fn prepare(&mut self) -> Result<bool, Error> {
         self.give_back();
         if !self.events.is_empty() || self.refresh() {
-            return Ok(Wait::Ready);
+            return Ok(true);
         }
         // The queue is drained and its head published: the right moment to let in what waits in the
         // kernel, and to submit again what was refused meanwhile. Not the other way round: as long as
@@ -29,29 +63,21 @@ impl Receiver {
         if self.ring.has_overflow() {
             self.ring.flush_overflow()?;
             if self.refresh() {
-                return Ok(Wait::Ready);
+                return Ok(true);
             }
         }
-        self.submit_paused();
-        let starved = !self.dry.is_empty();
-        let timeout = match timeout {
-            Some(timeout) if starved => Some(timeout.min(DRY_RETRY)),
-            None if starved => Some(DRY_RETRY),
-            other => other,
-        };
-        let woken = match timeout {
-            Some(timeout) => self.ring.submit_and_wait_for(1, timeout)?,
-            None => self.ring.submit_and_wait(1)?,
-        };
-        Ok(match woken {
-            Woken::Interrupted => Wait::Interrupted,
-            Woken::TimedOut if starved => {
-                self.retry_dry = true;
-                Wait::Starved
-            }
-            Woken::TimedOut => Wait::TimedOut,
-            Woken::Returned => Wait::Ready,
-        })
+        self.check_for_stalls();
+        self.submit_due()?;
+        Ok(false)
+    }
+
+    /// How long nothing has to be looked at.
+    fn longest_nap(&self) -> Option<Duration> {
+        if !self.dry.is_empty() || !self.backlog.is_empty() {
+            Some(DRY_RETRY)
+        } else {
+            self.stall_check.as_ref().map(|_| StallCheck::INTERVAL)
+        }
     }
 
     /// Gives read completions back and looks for new ones; whether there are any.
@@ -99,39 +125,50 @@ impl Receiver {
         }
     }
 
-    /// Submits what is paused and may go on.
-    fn submit_paused(&mut self) {
-        let mut due = core::mem::take(&mut self.rearm);
+    /// Submits cancellations, and what is paused and may go on. What the kernel has no memory for stays
+    /// listed for the next wait.
+    fn submit_due(&mut self) -> Result<(), Error> {
+        while let Some(&id) = self.cancel.last() {
+            self.push(Sqe::cancel(id.user_data()).user_data(NOBODY))?;
+            self.cancel.pop();
+        }
         if self.retry_dry {
-            due.append(&mut self.dry);
+            self.rearm.append(&mut self.dry);
             self.retry_dry = false;
         }
-        for id in due.drain(..) {
-            let Some(socket) = self.table.get_mut(id) else {
-                continue;
-            };
-            if !matches!(socket.phase, Phase::Paused(_)) {
-                continue;
+        while let Some(&id) = self.rearm.last() {
+            if let Some(sqe) = self.arm(id) {
+                self.push(sqe.user_data(id.user_data()))?;
+                self.table.get_mut(id).expect("just armed").phase = Phase::Active;
             }
-            socket.phase = Phase::Active;
-            let fd = socket.fd.as_raw();
-            let sqe = match &mut socket.role {
-                Role::Stream(request) => self.pool.arm(fd, request),
-                Role::Listener => Sqe::accept_multishot(fd),
-            };
-            self.push(sqe.user_data(id.user_data()));
+            self.rearm.pop();
         }
-        // Keeps the allocation for the next round.
-        self.rearm = due;
+        Ok(())
+    }
+
+    /// The submission of a paused socket; `None` if it has ended meanwhile.
+    fn arm(&mut self, id: SocketId) -> Option<Sqe> {
+        let socket = self.table.get_mut(id)?;
+        if !matches!(socket.phase, Phase::Paused(_)) {
+            return None;
+        }
+        let fd = socket.fd.as_raw();
+        Some(match &mut socket.role {
+            Role::Stream(request) => self.pool.arm(fd, request),
+            Role::Listener => Sqe::accept_multishot(fd),
+        })
     }
 
     /// Pushes a submission, making room first if there is none.
-    pub(super) fn push(&mut self, sqe: Sqe) {
-        let mut sqe = sqe;
-        while let Err(QueueFull(back)) = self.ring.submissions().push(sqe) {
-            sqe = back;
-            // The kernel takes all it is given unless it has no memory; then it will have some again.
-            let _ = self.ring.submit();
-        }
+    fn push(&mut self, sqe: Sqe) -> Result<(), Error> {
+        let Err(QueueFull(sqe)) = self.ring.submissions().push(sqe) else {
+            return Ok(());
+        };
+        // The kernel takes all it is given unless it has no memory for it, which is an error.
+        self.ring.submit()?;
+        self.ring
+            .submissions()
+            .push(sqe)
+            .map_err(|_| self.ring.busy())
     }
 }

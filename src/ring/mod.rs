@@ -233,6 +233,12 @@ impl Ring {
         }
     }
 
+    /// The error of a ring whose entries the kernel does not take.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn busy(&self) -> Error {
+        enter_error(self.submissions.pending(), 0, Errno::AGAIN)
+    }
+
     fn kernel_flags(&self) -> &AtomicU32 {
         // SAFETY: kflags points into the ring mapping that self owns, and the kernel writes the word
         // atomically.

@@ -1,0 +1,75 @@
+//! Requests that stall: before kernel 7.3, a zero-copy request that ran out of completion slots or of
+//! buffers after partial progress was not queued again. Data stays in the socket, and no completion comes.
+
+use core::time::Duration;
+
+use libc::c_int;
+
+use super::receiver::Receiver;
+use super::table::{Phase, Role};
+use crate::uapi;
+use crate::zcrx::Support;
+
+/// When the sockets were last looked at.
+#[derive(Debug)]
+pub(super) struct StallCheck {
+    last: Duration,
+}
+
+impl StallCheck {
+    /// How often sockets are looked at: one system call each, so ten thousand cost a few milliseconds.
+    pub(super) const INTERVAL: Duration = Duration::from_millis(100);
+
+    /// The check, if this kernel needs it. The operation to add areas came with the kernel that mended
+    /// the stall, and whether it is there can be asked.
+    pub(super) fn needed(support: &Support) -> Option<Self> {
+        (!support.has_control(uapi::ZCRX_CTRL_ADD_AREA)).then(|| Self { last: now() })
+    }
+
+    /// Whether it is time to look again.
+    fn is_due(&mut self) -> bool {
+        let now = now();
+        let due = now.saturating_sub(self.last) >= Self::INTERVAL;
+        if due {
+            self.last = now;
+        }
+        due
+    }
+}
+
+impl Receiver {
+    /// Restarts requests whose socket has data that was not delivered. One that is merely about to be
+    /// delivered is restarted in vain, which is harmless.
+    pub(super) fn check_for_stalls(&mut self) {
+        if !self.stall_check.as_mut().is_some_and(StallCheck::is_due) {
+            return;
+        }
+        for (id, socket) in self.table.iter_mut() {
+            let active = socket.phase == Phase::Active && matches!(socket.role, Role::Stream(_));
+            if active && has_unread_bytes(socket.fd.as_raw()) {
+                socket.phase = Phase::Restarting;
+                self.cancel.push(id);
+                self.counters.stalls += 1;
+            }
+        }
+    }
+}
+
+fn has_unread_bytes(fd: c_int) -> bool {
+    let mut bytes: c_int = 0;
+    // SAFETY: FIONREAD writes one int, to a live, exclusively borrowed local.
+    let rc = unsafe { libc::ioctl(fd, libc::FIONREAD, core::ptr::from_mut(&mut bytes)) };
+    rc == 0 && bytes > 0
+}
+
+/// Time since some fixed moment, a few milliseconds coarse, without a system call.
+fn now() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: time is a live, exclusively borrowed local.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
