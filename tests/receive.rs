@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use zcrx_sys::recv::{End, Event, Receiver, ReceiverBuilder, Rejected, SocketId, Source, Wait};
-use zcrx_sys::ring::CqeLayout;
+use zcrx_sys::ring::{mixed_completions_are_sound, CqeLayout};
 use zcrx_sys::zcrx::{Chunk, Unreturned};
 use zcrx_sys::{Errno, Fd};
 
@@ -477,8 +477,14 @@ fn dropping_with_everything_in_flight_is_quiet(source: Source) {
 
 fn both_wide_and_mixed_completions_work(source: Source) {
     for layout in [CqeLayout::Wide, CqeLayout::Mixed] {
-        if layout == CqeLayout::Mixed && common::kernel() < (6, 18) {
-            continue; // tests/ring.rs says so
+        if layout == CqeLayout::Mixed && !mixed_completions_are_sound() {
+            let error = Receiver::builder()
+                .layout(layout)
+                .source(source)
+                .build()
+                .unwrap_err();
+            common::skip_mixed(&error);
+            continue;
         }
         let builder = Receiver::builder().layout(layout);
         let Some(mut receiver) = common::receiver(builder, source) else {

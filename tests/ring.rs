@@ -5,7 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use zcrx_sys::ring::{Cqe, CqeLayout, Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::recv::BufferRing;
+use zcrx_sys::ring::{mixed_completions_are_sound, Cqe, CqeLayout, Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::zcrx::Area;
 use zcrx_sys::{Errno, Fd};
 
 mod common;
@@ -283,4 +285,67 @@ fn a_ring_is_built_on_one_thread_and_owned_by_another() {
     })
     .join()
     .unwrap();
+}
+
+#[test]
+fn mixed_completions_are_used_where_they_are_sound_and_refused_for_buffers_elsewhere() {
+    let Some(ring) = common::ring(&RingBuilder::new(4)) else {
+        return;
+    };
+    let sound = mixed_completions_are_sound();
+    assert_eq!(
+        ring.layout() == CqeLayout::Mixed,
+        sound,
+        "{:?}",
+        ring.layout()
+    );
+    let Some(mixed) = common::ring(&RingBuilder::new(4).layout(CqeLayout::Mixed)) else {
+        return;
+    };
+    let area = Area::new(1 << 16).unwrap();
+    match BufferRing::register(mixed.as_ring_fd(), 0, area, 4096) {
+        Ok(_) => assert!(sound),
+        Err(error) => {
+            assert!(!sound, "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("use a ring with the wide layout"),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// What `mixed_completions_are_sound` tries, on a larger ring and seen from the outside: with a full
+/// queue behind a filler, each completion comes once.
+#[test]
+fn a_full_mixed_queue_repeats_nothing() {
+    if !mixed_completions_are_sound() {
+        return common::skip_mixed(&"this kernel repeats completions");
+    }
+    let builder = RingBuilder::new(8)
+        .completion_entries(8)
+        .layout(CqeLayout::Mixed);
+    let Some(mut ring) = common::ring(&builder) else {
+        return;
+    };
+    for fill in 0..8 {
+        for i in 0..20 {
+            let sqe = if i % 5 == fill % 5 {
+                Sqe::nop32([i, i])
+            } else {
+                Sqe::nop()
+            };
+            ring.submissions().push(sqe.user_data(i)).unwrap();
+            ring.submit().unwrap();
+        }
+        let mut seen = Vec::new();
+        while seen.len() < 20 {
+            seen.extend(ring.completions().map(|cqe| cqe.unwrap().user_data()));
+            ring.flush_overflow().unwrap();
+        }
+        seen.extend(ring.completions().map(|cqe| cqe.unwrap().user_data()));
+        assert_eq!(seen, (0..20).collect::<Vec<_>>());
+    }
 }

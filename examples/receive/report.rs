@@ -81,6 +81,7 @@ impl Outcome {
             "pool_dry": self.counters.pool_dry,
             "refill_full": self.counters.refill_full,
             "flushes": self.counters.flushes,
+            "stalls": self.counters.stalls,
             "interrupted": self.interrupted,
         });
         if let Some(copies) = self.copies {

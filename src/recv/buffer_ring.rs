@@ -71,6 +71,9 @@ impl BufferRing {
             Ok(count) if count.is_power_of_two() && u32::from(count) <= MAX_BUFFERS => count,
             _ => return refuse("buffers", "be a power of two from 1 to 32768"),
         };
+        if let Some(how) = ring.repeats_completions() {
+            return Err(failed(Reason::Unsupported(how), &[]));
+        }
         let kernel = |errno| failed(Reason::Kernel(errno), causes_of(errno));
         let pool = PoolId::unique()
             .ok_or_else(|| failed(Reason::Unsupported("no pool id is left"), &[]))?;

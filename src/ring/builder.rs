@@ -6,6 +6,7 @@ use core::sync::atomic::AtomicU32;
 use super::cq::CompletionQueue;
 use super::cqe::CqeLayout;
 use super::disabled::DisabledRing;
+use super::probe::mixed_completions_are_sound;
 use super::sq::SubmissionQueue;
 use super::Ring;
 use crate::errno::Errno;
@@ -34,7 +35,7 @@ const RECEIVE: u32 = uapi::IORING_SETUP_SUBMIT_ALL
     | uapi::IORING_SETUP_TASKRUN_FLAG;
 
 /// What is asked for, best first: each step gives up what the kernel before it did not have. Kernel
-/// 6.18 takes the first, 6.6 the second, 6.1 the third, 6.0 the last.
+/// 7.3.3 takes the first, 6.6 the second, 6.1 the third, 6.0 the last.
 const FLAG_STEPS: [(u32, CqeLayout); 4] = [
     (
         RECEIVE | uapi::IORING_SETUP_NO_SQARRAY | uapi::IORING_SETUP_CQE_MIXED,
@@ -88,8 +89,9 @@ impl RingBuilder {
         self
     }
 
-    /// Insists on one layout of the completion queue. Without this call the best one that the kernel
-    /// has is taken: [`CqeLayout::Mixed`] (6.18), else [`CqeLayout::Wide`].
+    /// Insists on one layout of the completion queue. Without this call the best one that works is
+    /// taken: [`CqeLayout::Mixed`], where it [is sound](super::mixed_completions_are_sound), else
+    /// [`CqeLayout::Wide`].
     pub fn layout(mut self, layout: CqeLayout) -> Self {
         self.layout = Some(layout);
         self
@@ -163,6 +165,7 @@ impl RingBuilder {
     /// The flags of a step with the caller's layout in them, or `None` if the step cannot have it.
     fn with_own_layout(&self, flags: u32, layout: CqeLayout) -> Option<(u32, CqeLayout)> {
         let layout = match self.layout {
+            None if layout == CqeLayout::Mixed && !mixed_completions_are_sound() => return None,
             None => layout,
             Some(CqeLayout::Mixed) if layout != CqeLayout::Mixed => return None,
             Some(own) => own,

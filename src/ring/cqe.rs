@@ -9,7 +9,8 @@ use crate::uapi::{
 /// How completion entries lie in their queue. Zero-copy receive needs `Mixed` or `Wide`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CqeLayout {
-    /// 16-byte slots; an entry that carries more takes two of them (`CQE_MIXED`, kernel 6.18).
+    /// 16-byte slots; an entry that carries more takes two of them (`CQE_MIXED`, kernel 6.18; before
+    /// 7.3.3 it [repeats old completions](super::mixed_completions_are_sound) once it was full).
     Mixed,
     /// 32-byte slots, whatever the entry carries (`CQE32`, kernel 5.19).
     Wide,

@@ -148,7 +148,11 @@ impl IfqBuilder {
                 return refuse("area bytes", "be a multiple of the chunk length");
             }
         }
-        if let Some(missing) = unfit(ring) {
+        // Before 7.3.3 the kernel computed offsets in 32 bits, and delivered wrong ones past 4 GiB.
+        if area.len() as u64 > 1 << 32 {
+            return refuse("area bytes", "not exceed 4 GiB");
+        }
+        if let Some(missing) = unfit(ring).or_else(|| ring.repeats_completions()) {
             return Err(self.error(area.len(), Reason::Unsupported(missing)));
         }
         // Asked, not inferred: a kernel that has the mode also has the question (6.19).
