@@ -196,20 +196,20 @@ pub type __u32 = ::core::ffi::c_uint;
 pub type __u64 = ::core::ffi::c_ulonglong;
 pub type __kernel_time64_t = ::core::ffi::c_longlong;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_zcrx_rqe {
     pub off: __u64,
     pub len: __u32,
     pub __pad: __u32,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_zcrx_cqe {
     pub off: __u64,
     pub __pad: __u64,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_zcrx_offsets {
     pub head: __u32,
     pub tail: __u32,
@@ -220,7 +220,7 @@ pub struct io_uring_zcrx_offsets {
 pub const IORING_ZCRX_AREA_DMABUF: io_uring_zcrx_area_flags = 1;
 pub type io_uring_zcrx_area_flags = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_zcrx_area_reg {
     pub addr: __u64,
     pub len: __u64,
@@ -241,13 +241,13 @@ pub type zcrx_event_type = ::core::ffi::c_uint;
 pub const ZCRX_EVENT_DESC_FLAG_STATS: zcrx_event_desc_flags = 1;
 pub type zcrx_event_desc_flags = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct zcrx_stats {
     pub copy_count: __u64,
     pub copy_bytes: __u64,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct zcrx_event_desc {
     pub user_data: __u64,
     pub type_mask: __u32,
@@ -256,7 +256,7 @@ pub struct zcrx_event_desc {
     pub __resv2: [__u64; 9usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_zcrx_ifq_reg {
     pub if_idx: __u32,
     pub if_rxq: __u32,
@@ -276,24 +276,24 @@ pub const ZCRX_CTRL_ARM_EVENT: zcrx_ctrl_op = 2;
 pub const ZCRX_CTRL_ADD_AREA: zcrx_ctrl_op = 3;
 pub type zcrx_ctrl_op = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct zcrx_ctrl_flush_rq {
     pub __resv: [__u64; 6usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct zcrx_ctrl_export {
     pub zcrx_fd: __u32,
     pub __resv1: [__u32; 11usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct zcrx_ctrl_arm_event {
     pub event_type: __u32,
     pub __resv: [__u32; 11usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct zcrx_ctrl_add_area {
     pub area_ptr: __u64,
     pub __resv: [__u64; 5usize],
@@ -333,7 +333,7 @@ impl Default for zcrx_ctrl {
     }
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct __kernel_timespec {
     pub tv_sec: __kernel_time64_t,
     pub tv_nsec: ::core::ffi::c_longlong,
@@ -362,7 +362,7 @@ pub union io_uring_sqe__bindgen_ty_1 {
     pub __bindgen_anon_1: io_uring_sqe__bindgen_ty_1__bindgen_ty_1,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_sqe__bindgen_ty_1__bindgen_ty_1 {
     pub cmd_op: __u32,
     pub __pad1: __u32,
@@ -384,7 +384,7 @@ pub union io_uring_sqe__bindgen_ty_2 {
     pub __bindgen_anon_1: io_uring_sqe__bindgen_ty_2__bindgen_ty_1,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_sqe__bindgen_ty_2__bindgen_ty_1 {
     pub level: __u32,
     pub optname: __u32,
@@ -461,13 +461,13 @@ pub union io_uring_sqe__bindgen_ty_5 {
     pub __bindgen_anon_2: io_uring_sqe__bindgen_ty_5__bindgen_ty_2,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_sqe__bindgen_ty_5__bindgen_ty_1 {
     pub addr_len: __u16,
     pub __pad3: [__u16; 1usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_sqe__bindgen_ty_5__bindgen_ty_2 {
     pub write_stream: __u8,
     pub __pad4: [__u8; 3usize],
@@ -490,13 +490,13 @@ pub struct io_uring_sqe__bindgen_ty_6 {
     pub bindgen_union_field: __BindgenOpaqueArray8<[u8; 16usize]>,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_sqe__bindgen_ty_6__bindgen_ty_1 {
     pub addr3: __u64,
     pub __pad2: [__u64; 1usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_sqe__bindgen_ty_6__bindgen_ty_2 {
     pub attr_ptr: __u64,
     pub attr_type_mask: __u64,
@@ -520,7 +520,7 @@ impl Default for io_uring_sqe {
     }
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_attr_pi {
     pub flags: __u16,
     pub app_tag: __u16,
@@ -607,7 +607,7 @@ pub const IORING_MSG_DATA: io_uring_msg_ring_flags = 0;
 pub const IORING_MSG_SEND_FD: io_uring_msg_ring_flags = 1;
 pub type io_uring_msg_ring_flags = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct io_uring_cqe {
     pub user_data: __u64,
     pub res: __s32,
@@ -615,7 +615,7 @@ pub struct io_uring_cqe {
     pub big_cqe: __IncompleteArrayField<__u64>,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_sqring_offsets {
     pub head: __u32,
     pub tail: __u32,
@@ -628,7 +628,7 @@ pub struct io_sqring_offsets {
     pub user_addr: __u64,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_cqring_offsets {
     pub head: __u32,
     pub tail: __u32,
@@ -641,7 +641,7 @@ pub struct io_cqring_offsets {
     pub user_addr: __u64,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_params {
     pub sq_entries: __u32,
     pub cq_entries: __u32,
@@ -695,7 +695,7 @@ pub const IORING_REGISTER_BPF_FILTER: io_uring_register_op = 37;
 pub const IORING_REGISTER_USE_REGISTERED_RING: io_uring_register_op = 2147483648;
 pub type io_uring_register_op = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_files_update {
     pub offset: __u32,
     pub resv: __u32,
@@ -704,7 +704,7 @@ pub struct io_uring_files_update {
 pub const IORING_MEM_REGION_TYPE_USER: _bindgen_ty_1 = 1;
 pub type _bindgen_ty_1 = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_region_desc {
     pub user_addr: __u64,
     pub size: __u64,
@@ -716,14 +716,14 @@ pub struct io_uring_region_desc {
 pub const IORING_MEM_REGION_REG_WAIT_ARG: _bindgen_ty_2 = 1;
 pub type _bindgen_ty_2 = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_mem_region_reg {
     pub region_uptr: __u64,
     pub flags: __u64,
     pub __resv: [__u64; 2usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_rsrc_register {
     pub nr: __u32,
     pub flags: __u32,
@@ -732,14 +732,14 @@ pub struct io_uring_rsrc_register {
     pub tags: __u64,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_rsrc_update {
     pub offset: __u32,
     pub resv: __u32,
     pub data: __u64,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_rsrc_update2 {
     pub offset: __u32,
     pub resv: __u32,
@@ -749,7 +749,7 @@ pub struct io_uring_rsrc_update2 {
     pub resv2: __u32,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_probe_op {
     pub op: __u8,
     pub resv: __u8,
@@ -757,7 +757,7 @@ pub struct io_uring_probe_op {
     pub resv2: __u32,
 }
 #[repr(C)]
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct io_uring_probe {
     pub last_op: __u8,
     pub ops_len: __u8,
@@ -811,7 +811,7 @@ pub struct io_uring_task_restriction__bindgen_ty_1 {
     pub restrictions: __IncompleteArrayField<io_uring_restriction>,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_task_restriction__bindgen_ty_1__bindgen_ty_1 {}
 impl Default for io_uring_task_restriction__bindgen_ty_1 {
     fn default() -> Self {
@@ -832,7 +832,7 @@ impl Default for io_uring_task_restriction {
     }
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_clock_register {
     pub clockid: __u32,
     pub __resv: [__u32; 3usize],
@@ -841,7 +841,7 @@ pub const IORING_REGISTER_SRC_REGISTERED: _bindgen_ty_3 = 1;
 pub const IORING_REGISTER_DST_REPLACE: _bindgen_ty_3 = 2;
 pub type _bindgen_ty_3 = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_clone_buffers {
     pub src_fd: __u32,
     pub flags: __u32,
@@ -851,7 +851,7 @@ pub struct io_uring_clone_buffers {
     pub pad: [__u32; 3usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_buf {
     pub addr: __u64,
     pub len: __u32,
@@ -862,7 +862,7 @@ pub const IOU_PBUF_RING_MMAP: io_uring_register_pbuf_ring_flags = 1;
 pub const IOU_PBUF_RING_INC: io_uring_register_pbuf_ring_flags = 2;
 pub type io_uring_register_pbuf_ring_flags = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_buf_reg {
     pub ring_addr: __u64,
     pub ring_entries: __u32,
@@ -872,7 +872,7 @@ pub struct io_uring_buf_reg {
     pub resv: [__u32; 5usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_buf_status {
     pub buf_group: __u32,
     pub head: __u32,
@@ -887,7 +887,7 @@ pub const IO_URING_NAPI_TRACKING_STATIC: io_uring_napi_tracking_strategy = 1;
 pub const IO_URING_NAPI_TRACKING_INACTIVE: io_uring_napi_tracking_strategy = 255;
 pub type io_uring_napi_tracking_strategy = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_napi {
     pub busy_poll_to: __u32,
     pub prefer_busy_poll: __u8,
@@ -904,7 +904,7 @@ pub type io_uring_register_restriction_op = ::core::ffi::c_uint;
 pub const IORING_REG_WAIT_TS: _bindgen_ty_4 = 1;
 pub type _bindgen_ty_4 = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_reg_wait {
     pub ts: __kernel_timespec,
     pub min_wait_usec: __u32,
@@ -915,7 +915,7 @@ pub struct io_uring_reg_wait {
     pub pad2: [__u64; 2usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_getevents_arg {
     pub sigmask: __u64,
     pub sigmask_sz: __u32,
@@ -923,7 +923,7 @@ pub struct io_uring_getevents_arg {
     pub ts: __u64,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_sync_cancel_reg {
     pub addr: __u64,
     pub fd: __s32,
@@ -934,14 +934,14 @@ pub struct io_uring_sync_cancel_reg {
     pub pad2: [__u64; 3usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_file_index_range {
     pub off: __u32,
     pub len: __u32,
     pub resv: __u64,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone)]
 pub struct io_uring_recvmsg_out {
     pub namelen: __u32,
     pub controllen: __u32,
@@ -956,7 +956,7 @@ pub const SOCKET_URING_OP_TX_TIMESTAMP: io_uring_socket_op = 4;
 pub const SOCKET_URING_OP_GETSOCKNAME: io_uring_socket_op = 5;
 pub type io_uring_socket_op = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone, Debug)]
 pub struct io_uring_query_hdr {
     pub next_entry: __u64,
     pub query_data: __u64,
@@ -971,7 +971,7 @@ pub const IO_URING_QUERY_SCQ: _bindgen_ty_5 = 2;
 pub const IO_URING_QUERY_ZCRX_EVENT: _bindgen_ty_5 = 3;
 pub type _bindgen_ty_5 = ::core::ffi::c_uint;
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone, Debug)]
 pub struct io_uring_query_opcode {
     pub nr_request_opcodes: __u32,
     pub nr_register_opcodes: __u32,
@@ -983,7 +983,7 @@ pub struct io_uring_query_opcode {
     pub __pad: __u32,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone, Debug)]
 pub struct io_uring_query_zcrx {
     pub register_flags: __u64,
     pub area_flags: __u64,
@@ -994,7 +994,7 @@ pub struct io_uring_query_zcrx {
     pub __resv2: __u64,
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone, Debug)]
 pub struct io_uring_query_zcrx_event {
     pub event_flags: __u32,
     pub stats_size: __u32,
@@ -1003,7 +1003,7 @@ pub struct io_uring_query_zcrx_event {
     pub __resv2: [__u64; 4usize],
 }
 #[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
+#[derive(Default, Copy, Clone, Debug)]
 pub struct io_uring_query_scq {
     pub hdr_size: __u64,
     pub hdr_alignment: __u64,
