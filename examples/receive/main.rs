@@ -1,7 +1,7 @@
 //! Moves real TCP data through a `Receiver` and checks every byte. See `receive --help`.
 #![allow(unreachable_pub, missing_docs, reason = "a program, not a library")]
 
-mod compare;
+mod epoll;
 mod options;
 mod pattern;
 mod report;
@@ -17,8 +17,9 @@ use std::sync::Arc;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use zcrx_sys::recv::Receiver;
 
-use options::Options;
+use options::{Options, SourceName};
 use pattern::Pattern;
 use report::Outcome;
 
@@ -61,22 +62,19 @@ fn run(options: &Options, stop: &AtomicBool) -> Result<bool, String> {
     }
     let outcome = match options.listen {
         Some(address) => {
+            let side = Side::of(options)?;
             let listener = TcpListener::bind(address)
                 .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-            let receiver = serve::receiver(options)?;
             eprintln!(
                 "listening on {}",
                 listener.local_addr().map_err(|e| e.to_string())?
             );
-            let progress = progress(options, None);
-            serve::serve(receiver, listener, options, &pattern, &progress, stop)?
+            side.serve(listener, options, &pattern, &progress(options, None), stop)?
         }
-        None => loopback(
-            options,
-            &pattern,
-            stop,
-            &progress(options, Some(options.bytes)),
-        )?,
+        None => {
+            let progress = progress(options, Some(options.bytes));
+            loopback(Side::of(options)?, options, &pattern, &progress, stop)?
+        }
     };
     if options.json {
         println!("{}", outcome.to_json());
@@ -86,28 +84,47 @@ fn run(options: &Options, stop: &AtomicBool) -> Result<bool, String> {
     Ok(outcome.is_good())
 }
 
-/// One run with a sender thread on loopback.
-fn loopback(
-    options: &Options,
-    pattern: &Pattern,
-    stop: &AtomicBool,
-    progress: &ProgressBar,
-) -> Result<Outcome, String> {
-    let receiver = serve::receiver(options)?;
-    let mut outcome = with_sender(options, pattern, stop, |listener| {
-        serve::serve(receiver, listener, options, pattern, progress, stop)
-    })?;
-    progress.finish_and_clear();
-    outcome.missing = options.bytes.saturating_sub(outcome.bytes);
-    Ok(outcome)
+/// Who receives.
+enum Side {
+    Receiver(Box<Receiver>),
+    Epoll,
 }
 
-/// Runs `serve` on a loopback listener that a sender thread pushes to.
-fn with_sender(
+impl Side {
+    fn of(options: &Options) -> Result<Self, String> {
+        match options.source {
+            SourceName::Epoll => Ok(Self::Epoll),
+            _ => Ok(Self::Receiver(Box::new(serve::receiver(options)?))),
+        }
+    }
+
+    fn serve(
+        self,
+        listener: TcpListener,
+        options: &Options,
+        pattern: &Pattern,
+        progress: &ProgressBar,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, String> {
+        let outcome = match self {
+            Self::Receiver(receiver) => {
+                serve::serve(*receiver, listener, options, pattern, progress, stop)
+            }
+            Self::Epoll => epoll::serve(&listener, options, pattern, progress, stop)
+                .map_err(|error| error.to_string()),
+        };
+        progress.finish_and_clear();
+        outcome
+    }
+}
+
+/// One run with a sender thread on loopback.
+fn loopback(
+    side: Side,
     options: &Options,
     pattern: &Pattern,
+    progress: &ProgressBar,
     stop: &AtomicBool,
-    serve: impl FnOnce(TcpListener) -> Result<Outcome, String>,
 ) -> Result<Outcome, String> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
@@ -115,13 +132,15 @@ fn with_sender(
     std::thread::scope(|scope| {
         let sender =
             scope.spawn(|| sender::send(to, options.bytes, options.connections, pattern, stop));
-        let outcome = serve(listener);
+        let outcome = side.serve(listener, options, pattern, progress, stop);
         let sent = sender.join().expect("the sender does not panic");
-        match (outcome, sent) {
-            (Ok(outcome), Err(error)) if !outcome.interrupted && outcome.failures.is_empty() => {
+        let mut outcome = outcome?;
+        outcome.missing = options.bytes.saturating_sub(outcome.bytes);
+        match sent {
+            Err(error) if !outcome.interrupted && outcome.failures.is_empty() => {
                 Err(format!("the sender failed: {error}"))
             }
-            (outcome, _) => outcome,
+            _ => Ok(outcome),
         }
     })
 }
@@ -134,12 +153,16 @@ fn compare_runs(options: &Options, pattern: &Pattern, stop: &AtomicBool) -> Resu
         if stop.load(Ordering::Relaxed) {
             return Err("interrupted".into());
         }
-        sides[0].push(loopback(options, pattern, stop, &ProgressBar::hidden())?);
-        rounds.inc(1);
-        sides[1].push(with_sender(options, pattern, stop, |listener| {
-            compare::serve(&listener, options, pattern).map_err(|error| error.to_string())
-        })?);
-        rounds.inc(1);
+        for (runs, side) in sides.iter_mut().zip([Side::of(options)?, Side::Epoll]) {
+            runs.push(loopback(
+                side,
+                options,
+                pattern,
+                &ProgressBar::hidden(),
+                stop,
+            )?);
+            rounds.inc(1);
+        }
     }
     rounds.finish_and_clear();
     let good = sides.iter().flatten().all(Outcome::is_good);

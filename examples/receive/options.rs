@@ -16,8 +16,8 @@ use zcrx_sys::zcrx::interface_index;
 #[derive(Parser, Debug, Clone)]
 #[command(version)]
 pub struct Options {
-    /// Where received bytes come from: the best that works, a NIC's queue, no device, or provided
-    /// buffers
+    /// Where received bytes come from: the best that works, a NIC's queue, no device, provided
+    /// buffers, or (the rival) epoll and read with 64 KiB
     #[arg(long, value_enum, default_value = "auto")]
     pub source: SourceName,
 
@@ -88,6 +88,7 @@ pub enum SourceName {
     Nic,
     Nodev,
     Buffers,
+    Epoll,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,6 +31,7 @@ pub fn receiver(options: &Options) -> Result<Receiver, String> {
         (SourceName::Auto, queue) => builder.auto(queue),
         (SourceName::Nic, queue) => builder.source(queue.ok_or("--source nic needs --nic")?),
         (SourceName::Nodev, _) => builder.source(zcrx_sys::recv::Source::NoDevice),
+        (SourceName::Epoll, _) => return Err("--source epoll has no receiver".into()),
         (SourceName::Buffers, _) => builder.source(zcrx_sys::recv::Source::Buffers),
     };
     if let Some(bytes) = options.area {
