@@ -98,10 +98,11 @@ impl Outcome {
     pub fn print(&self) {
         let row = |name: &str, value: String| println!("{name:<12} {value}");
         row("kernel", kernel());
-        row(
-            "source",
-            format!("{}, {} completions", self.source, self.layout),
-        );
+        let layout = match self.layout.as_str() {
+            "" => String::new(),
+            layout => format!(", {layout} completions"),
+        };
+        row("source", format!("{}{layout}", self.source));
         for reason in &self.fallback_reasons {
             row("", reason.clone());
         }

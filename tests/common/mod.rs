@@ -9,9 +9,12 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod nic;
+
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::sync::OnceLock;
 
 use zcrx_sys::recv::{Receiver, ReceiverBuilder, Source};
 use zcrx_sys::ring::{Ring, RingBuilder};
@@ -123,18 +126,47 @@ pub fn reset(stream: TcpStream) {
     assert_eq!(set, 0);
 }
 
-/// Byte `position` of stream `seed`: different in every position and for every seed, as far as a byte
-/// can be.
+/// The streams' period, a prime: pieces that are whole pages apart never look alike for 256 MiB.
+const PERIOD: usize = 65_521;
+
+/// The period and 64 KiB more, so that every piece of up to 64 KiB is one slice.
+fn pattern() -> &'static [u8] {
+    static PATTERN: OnceLock<Vec<u8>> = OnceLock::new();
+    PATTERN.get_or_init(|| {
+        let byte = |i: usize| ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
+        (0..PERIOD)
+            .map(byte)
+            .cycle()
+            .take(PERIOD + (64 << 10))
+            .collect()
+    })
+}
+
+/// Up to 64 KiB of stream `seed`, from `position` on.
+pub fn piece(seed: u64, position: u64, len: usize) -> &'static [u8] {
+    let start = ((seed * 40_503 + position) % PERIOD as u64) as usize;
+    &pattern()[start..start + len.min(64 << 10)]
+}
+
+/// Byte `position` of stream `seed`.
 pub fn byte(seed: u64, position: u64) -> u8 {
-    let mixed = (position ^ seed << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 56) as u8
+    piece(seed, position, 1)[0]
 }
 
 /// The first `len` bytes of stream `seed`.
 pub fn stream(seed: u64, len: usize) -> Vec<u8> {
-    (0..len as u64)
-        .map(|position| byte(seed, position))
+    let starts = (0..len).step_by(64 << 10);
+    starts
+        .flat_map(|start| piece(seed, start as u64, len - start))
+        .copied()
         .collect()
+}
+
+/// Whether `bytes` are those of stream `seed` from `position` on.
+pub fn is_piece(seed: u64, position: u64, bytes: &[u8]) -> bool {
+    let pieces = bytes.chunks(64 << 10).zip((0..).step_by(64 << 10));
+    let mut same = pieces.map(|(bytes, at)| bytes == piece(seed, position + at, bytes.len()));
+    same.all(|same| same)
 }
 
 /// Takes capability `number` from the calling thread.

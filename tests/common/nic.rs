@@ -1,0 +1,229 @@
+//! The software NIC (tests/lab/nic) as tests use it: `snic0` here, its other end `snic1` in network
+//! namespace `peer`, both set up by tests/lab/guest. Each test has it alone and finds it as new.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsRawFd;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use zcrx_sys::recv::Source;
+use zcrx_sys::zcrx::interface_index;
+
+const DEBUG: &str = "/sys/kernel/debug/softnic";
+const IP: &str = "/usr/sbin/ip";
+const ETHTOOL: &str = "/usr/sbin/ethtool";
+
+pub const V4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+pub const V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
+
+/// The NIC, for one test at a time.
+pub struct Nic {
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Nic {
+    /// The NIC with four queues, header split on, all flows on queue 0, MTU 1500 and no fault. `None`, after
+    /// saying so, where there is none.
+    pub fn claim() -> Option<Self> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE
+            .lock()
+            .unwrap_or_else(|test_that_failed| test_that_failed.into_inner());
+        if !fs::exists(DEBUG).unwrap_or(false) {
+            super::skip(
+                (u32::MAX, 0),
+                &"there is no software NIC here: run tests/lab/run",
+            );
+            return None;
+        }
+        let nic = Self { _alone: alone };
+        if !fs::exists(format!("{DEBUG}/snic0")).unwrap() {
+            nic.control("add", "snic0");
+            nic.configure();
+        }
+        for fault in [
+            "lose",
+            "duplicate",
+            "reorder",
+            "linear",
+            "foreign",
+            "alloc_fail",
+        ] {
+            nic.fault(fault, "off");
+        }
+        nic.fault("fault_queue", "-1");
+        nic.fault("foreign_from", "-1");
+        nic.fault("link", "up");
+        nic.delete_rules();
+        nic.ethtool("-X snic0 default");
+        nic.ethtool("-L snic0 combined 4");
+        nic.ethtool("-G snic0 tcp-data-split on");
+        nic.ethtool("-X snic0 equal 1");
+        nic.mtu(1500);
+        Some(nic)
+    }
+
+    /// Addresses and link of a `snic0` that was just added.
+    fn configure(&self) {
+        run(IP, "link set snic0 up");
+        run(IP, "addr add 10.0.0.1/24 dev snic0");
+        run(IP, "addr add fd00::1/64 dev snic0 nodad");
+    }
+
+    /// Queue `queue`, for a receiver.
+    pub fn queue(&self, queue: u32) -> Source {
+        Source::Queue {
+            interface: self.index(),
+            queue,
+        }
+    }
+
+    pub fn index(&self) -> u32 {
+        interface_index("snic0").unwrap()
+    }
+
+    /// Steers TCP to `port`, over IPv4 and IPv6, to `queue`.
+    pub fn steer(&self, port: u16, queue: u32) {
+        for family in ["tcp4", "tcp6"] {
+            self.ethtool(&format!(
+                "-N snic0 flow-type {family} dst-port {port} action {queue}"
+            ));
+        }
+    }
+
+    fn delete_rules(&self) {
+        let listing = run(ETHTOOL, "-n snic0");
+        for rule in listing
+            .lines()
+            .filter_map(|line| line.strip_prefix("Filter: "))
+        {
+            self.ethtool(&format!("-N snic0 delete {}", rule.trim()));
+        }
+    }
+
+    /// `ethtool` with these words; answers its output.
+    pub fn ethtool(&self, words: &str) -> String {
+        run(ETHTOOL, words)
+    }
+
+    /// The MTU of both ends.
+    pub fn mtu(&self, bytes: u32) {
+        run(IP, &format!("link set snic0 mtu {bytes}"));
+        run(IP, &format!("-n peer link set snic1 mtu {bytes}"));
+    }
+
+    /// Writes to one of the NIC's switches, `lose` or `link` for instance.
+    pub fn fault(&self, switch: &str, value: &str) {
+        self.control(&format!("snic0/{switch}"), value);
+    }
+
+    /// How often a fault has struck.
+    pub fn hits(&self, fault: &str) -> u64 {
+        let text = fs::read_to_string(format!("{DEBUG}/snic0/{fault}")).unwrap();
+        text.split_whitespace().last().unwrap().parse().unwrap()
+    }
+
+    /// Writes to a file of the whole driver: `remove`, `add`.
+    pub fn control(&self, file: &str, value: &str) {
+        fs::write(format!("{DEBUG}/{file}"), value)
+            .unwrap_or_else(|error| panic!("{value:?} to {file}: {error}"));
+    }
+
+    /// The driver's counters of one queue, without the queue's name before theirs.
+    pub fn counters(&self, queue: u32) -> Counters {
+        let prefix = format!("rx{queue}_");
+        let listing = run(ETHTOOL, "-S snic0");
+        let lines = listing
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix(&prefix));
+        let pairs = lines.filter_map(|line| line.split_once(": "));
+        Counters(
+            pairs
+                .map(|(name, value)| (name.into(), value.parse().unwrap()))
+                .collect(),
+        )
+    }
+
+    /// Chunks that the driver took from an application's area and that are not back.
+    fn outstanding(&self) -> u64 {
+        fs::read_to_string(format!("{DEBUG}/outstanding"))
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    /// Waits until all of the driver's buffers are back. Teardown of a ring is asynchronous.
+    pub fn wait_for_buffers(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.outstanding() > 0 {
+            assert!(
+                Instant::now() < deadline,
+                "{} chunks never came back",
+                self.outstanding()
+            );
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Nic {
+    /// Each test that passed leaves no buffer behind.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.wait_for_buffers();
+        }
+    }
+}
+
+/// A queue's counters at one moment.
+#[derive(Debug)]
+pub struct Counters(HashMap<String, u64>);
+
+impl Counters {
+    pub fn get(&self, name: &str) -> u64 {
+        *self
+            .0
+            .get(name)
+            .unwrap_or_else(|| panic!("no counter {name} among {self:?}"))
+    }
+
+    /// How far counter `name` went since `before`.
+    pub fn since(&self, before: &Self, name: &str) -> u64 {
+        self.get(name) - before.get(name)
+    }
+}
+
+/// Runs `what` in a thread at the other end of the cable.
+pub fn at_peer<T: Send + 'static>(
+    what: impl FnOnce() -> T + Send + 'static,
+) -> std::thread::JoinHandle<T> {
+    std::thread::spawn(move || {
+        enter_peer();
+        what()
+    })
+}
+
+/// Moves the calling thread into the peer's network namespace.
+pub fn enter_peer() {
+    let namespace = fs::File::open("/var/run/netns/peer").unwrap();
+    // SAFETY: takes no pointers; the descriptor is a namespace's, and open.
+    let moved = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+    assert_eq!(moved, 0, "{}", std::io::Error::last_os_error());
+}
+
+fn run(program: &str, words: &str) -> String {
+    let output = Command::new(program)
+        .args(words.split_whitespace())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {words}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
