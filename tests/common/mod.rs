@@ -10,6 +10,7 @@
 )]
 
 pub mod nic;
+pub mod streams;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};

@@ -209,7 +209,7 @@ pub fn at_peer<T: Send + 'static>(
 
 /// Moves the calling thread into the peer's network namespace.
 pub fn enter_peer() {
-    let namespace = fs::File::open("/var/run/netns/peer").unwrap();
+    let namespace = fs::File::open("/run/netns/peer").unwrap();
     // SAFETY: takes no pointers; the descriptor is a namespace's, and open.
     let moved = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
     assert_eq!(moved, 0, "{}", std::io::Error::last_os_error());

@@ -1,0 +1,106 @@
+//! Streams from the other end of the software NIC's cable into a `Receiver`, every byte of them checked.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use zcrx_sys::recv::{End, Event, Receiver, ReceiverBuilder, SocketId, Wait};
+
+use super::nic::{at_peer, Nic};
+
+/// The queue that tests receive on, and the port that is steered to it.
+pub const QUEUE: u32 = 1;
+pub const PORT: u16 = 9999;
+
+/// Connects `count` times to `PORT` of `address` from the other end, and sends `len` bytes through each, in
+/// turns. Each stream's seed is the port that it comes from.
+pub fn sender(address: IpAddr, count: usize, len: usize) -> JoinHandle<std::io::Result<()>> {
+    at_peer(move || {
+        let mut streams = Vec::new();
+        for _ in 0..count {
+            let stream = TcpStream::connect(SocketAddr::new(address, PORT))?;
+            let seed = u64::from(stream.local_addr()?.port());
+            streams.push((stream, seed));
+        }
+        for position in (0..len).step_by(64 << 10) {
+            for (stream, seed) in &mut streams {
+                stream.write_all(super::piece(*seed, position as u64, len - position))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What arrived on the connections of a listener.
+#[derive(Default)]
+pub struct Streams {
+    pub open: HashMap<SocketId, (u64, u64)>,
+    /// How each ended, after how many bytes.
+    pub ended: Vec<(End, u64)>,
+}
+
+impl Streams {
+    /// Handles all events that are there; every byte is checked.
+    pub fn handle_events(&mut self, receiver: &mut Receiver) {
+        while let Some(event) = receiver.next_event() {
+            match event {
+                Event::Accepted { connection, .. } => {
+                    let stream = TcpStream::from(connection);
+                    let seed = u64::from(stream.peer_addr().unwrap().port());
+                    self.open.insert(receiver.add(stream).unwrap(), (seed, 0));
+                }
+                Event::Data { socket, chunk } => {
+                    let (seed, position) = self.open.get_mut(&socket).unwrap();
+                    let bytes = receiver.bytes(&chunk);
+                    assert!(
+                        super::is_piece(*seed, *position, bytes),
+                        "wrong bytes at {position}"
+                    );
+                    *position += bytes.len() as u64;
+                    receiver.recycle(chunk).unwrap();
+                }
+                Event::Ended { socket, end, .. } => {
+                    if let Some((_, position)) = self.open.remove(&socket) {
+                        self.ended.push((end, position));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits and handles events until `done`. Fails if nothing happens for long.
+    pub fn run(&mut self, receiver: &mut Receiver, done: impl Fn(&Self) -> bool) {
+        while !done(self) {
+            let wait = receiver.wait(Some(Duration::from_secs(30))).unwrap();
+            assert_ne!(
+                wait,
+                Wait::TimedOut,
+                "nothing for 30 s: {:?}",
+                receiver.counters()
+            );
+            self.handle_events(receiver);
+        }
+    }
+}
+
+/// A receiver on the NIC's queue `QUEUE`, which `PORT` is steered to, with a listener there.
+pub fn receiver(nic: &Nic, builder: ReceiverBuilder, address: IpAddr) -> Receiver {
+    nic.steer(PORT, QUEUE);
+    let mut receiver = builder.source(nic.queue(QUEUE)).build().unwrap();
+    receiver
+        .listen(TcpListener::bind((address, PORT)).unwrap())
+        .unwrap();
+    receiver
+}
+
+/// Receives `count` streams of `len` bytes each, to their end.
+pub fn transfer(receiver: &mut Receiver, address: IpAddr, count: usize, len: usize) {
+    let sender = sender(address, count, len);
+    let mut streams = Streams::default();
+    streams.run(receiver, |streams| streams.ended.len() == count);
+    sender.join().unwrap().unwrap();
+    assert_eq!(streams.ended, vec![(End::Eof, len as u64); count]);
+    assert_eq!(receiver.counters().outstanding, 0);
+}
