@@ -1,13 +1,17 @@
 //! The real zero-copy path: a queue of the software NIC (tests/lab/nic), driven as the kernel documents it.
 //! Each test asserts on the bytes and on the driver's own counters, and finds all buffers back at its end.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
-use zcrx_sys::recv::{Receiver, ReceiverBuilder};
-use zcrx_sys::zcrx::RefillRegion;
+use zcrx_sys::recv::{Completion, End, Event, Next, Operation, Receiver, ReceiverBuilder, Request};
+use zcrx_sys::ring::{Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::zcrx::{Area, Device, Ifq, RefillRegion};
+use zcrx_sys::Fd;
 
 use common::nic::{Nic, V4, V6};
-use common::streams::{receiver, transfer, QUEUE};
+use common::streams::{receiver, sender, sender_to, transfer, transfer_to, Streams, PORT, QUEUE};
 
 mod common;
 
@@ -78,4 +82,235 @@ fn chunks_of_32_kib_on_huge_pages_arrive_without_a_copy() {
         .area_len(16 << 20)
         .chunk_len(32 << 10);
     transfer_without_a_copy(&nic, builder, V6, 1);
+}
+
+#[test]
+fn a_length_limited_request_takes_its_share_and_no_more() {
+    let Some(nic) = Nic::claim() else { return };
+    nic.steer(PORT, QUEUE);
+    let mut receiver = Receiver::builder()
+        .source(nic.queue(QUEUE))
+        .build()
+        .unwrap();
+    let listener = TcpListener::bind((V6, PORT)).unwrap();
+    let sender = sender(V6, 1, 300_000);
+    let (stream, peer) = listener.accept().unwrap();
+    let (seed, limit) = (u64::from(peer.port()), 100_001);
+    // One-shot, again and again: each time exactly what was asked for, from where the last one ended.
+    let mut position = 0;
+    let mut fd = Fd::from(stream);
+    for _ in 0..2 {
+        receiver.add_limited(fd, limit).unwrap();
+        fd = loop {
+            let _ = receiver.wait(Some(Duration::from_secs(30))).unwrap();
+            match receiver.next_event() {
+                Some(Event::Data { chunk, .. }) => {
+                    assert!(common::is_piece(seed, position, receiver.bytes(&chunk)));
+                    position += u64::from(chunk.len());
+                    receiver.recycle(chunk).unwrap();
+                }
+                Some(Event::Ended { end, fd, .. }) => {
+                    assert_eq!(end, End::LimitReached);
+                    break fd;
+                }
+                Some(other) => panic!("{other:?}"),
+                None => {}
+            }
+        };
+    }
+    assert_eq!(position, 2 * limit);
+    let socket = receiver.add(fd).unwrap();
+    let mut streams = Streams::default();
+    streams.open.insert(socket, (seed, position));
+    streams.run(&mut receiver, |streams| !streams.ended.is_empty());
+    assert_eq!(streams.ended, [(End::Eof, 300_000)]);
+    sender.join().unwrap().unwrap();
+}
+
+#[test]
+fn an_rss_context_steers_as_a_queue_does() {
+    let Some(nic) = Nic::claim() else { return };
+    let made = nic.ethtool("-X snic0 context new start 1 equal 1");
+    let context = made.trim().rsplit(' ').next().unwrap();
+    nic.ethtool(&format!(
+        "-N snic0 flow-type tcp6 dst-port {PORT} context {context}"
+    ));
+    let mut receiver = Receiver::builder()
+        .source(nic.queue(QUEUE))
+        .build()
+        .unwrap();
+    receiver
+        .listen(TcpListener::bind((V6, PORT)).unwrap())
+        .unwrap();
+    let before = nic.counters(QUEUE);
+    transfer(&mut receiver, V6, 4, 500_000);
+    assert!(nic.counters(QUEUE).since(&before, "provider_bytes") >= 2_000_000);
+    drop(receiver);
+    nic.delete_rules();
+    nic.ethtool(&format!("-X snic0 context {context} delete"));
+}
+
+#[test]
+fn two_queues_on_two_rings_in_two_threads() {
+    let Some(nic) = Nic::claim() else { return };
+    let before = [1, 2].map(|queue| nic.counters(queue));
+    std::thread::scope(|scope| {
+        for queue in [1, 2] {
+            let port = PORT + queue as u16;
+            nic.steer(port, queue);
+            let source = nic.queue(queue);
+            scope.spawn(move || {
+                let mut receiver = Receiver::builder().source(source).build().unwrap();
+                receiver
+                    .listen(TcpListener::bind((V4, port)).unwrap())
+                    .unwrap();
+                transfer_to(&mut receiver, (V4, port).into(), 3, 1 << 20);
+            });
+        }
+    });
+    for (queue, before) in (1..).zip(&before) {
+        let after = nic.counters(queue);
+        assert!(
+            after.since(before, "provider_bytes") >= 3 << 20,
+            "queue {queue}: {after:?}"
+        );
+        assert_eq!(after.since(before, "copied_bytes"), 0);
+    }
+}
+
+/// Receives one stream on each of `ifqs`, which share `ring`, from `sockets` in the same order.
+fn receive_on_one_ring(ring: &mut Ring, ifqs: &mut [Ifq], sockets: &[TcpStream], len: u64) {
+    let seeds: Vec<_> = sockets
+        .iter()
+        .map(|socket| u64::from(socket.peer_addr().unwrap().port()))
+        .collect();
+    let mut requests = vec![Request::new(Operation::ZeroCopy, None); ifqs.len()];
+    let mut due: Vec<usize> = (0..ifqs.len()).collect();
+    let mut ended = 0;
+    while ended < ifqs.len() {
+        for i in due.drain(..) {
+            let sqe = Sqe::recv_zc(sockets[i].as_raw_fd(), ifqs[i].zcrx_id(), requests[i].arm());
+            ring.submissions().push(sqe.user_data(i as u64)).unwrap();
+        }
+        let woken = ring
+            .submit_and_wait_for(1, Duration::from_secs(30))
+            .unwrap();
+        assert_ne!(woken, Woken::TimedOut);
+        let cqes: Vec<_> = ring.completions().map(|cqe| cqe.unwrap()).collect();
+        for cqe in cqes {
+            let i = cqe.user_data() as usize;
+            let position = requests[i].received();
+            let outcome = requests[i].on_completion(Completion {
+                res: cqe.res(),
+                more: cqe.more(),
+                buffer: cqe.extra().is_some(),
+            });
+            if outcome.buffer.is_some() {
+                // SAFETY: a completion of request i, which is one for instance i; taken once.
+                let chunk = unsafe { ifqs[i].take(&cqe) }.unwrap();
+                assert!(common::is_piece(seeds[i], position, ifqs[i].bytes(&chunk)));
+                ifqs[i].refill().push(chunk).unwrap();
+            }
+            match outcome.next {
+                Next::Active => {}
+                Next::Rearm(_) => due.push(i),
+                Next::Ended(end) => {
+                    assert_eq!((end, requests[i].received()), (End::Eof, len));
+                    ended += 1;
+                }
+            }
+        }
+        for ifq in &mut *ifqs {
+            ifq.refill().publish();
+        }
+    }
+}
+
+/// Registers `areas` on the queues from 1 on, all on one ring, and receives a stream on each.
+fn transfer_on_one_ring(nic: &Nic, areas: Vec<Area>, len: usize) {
+    let mut ring = RingBuilder::new(8)
+        .completion_entries(4096)
+        .build()
+        .unwrap();
+    let before: Vec<_> = (1..=areas.len() as u32)
+        .map(|queue| nic.counters(queue))
+        .collect();
+    let (mut ifqs, mut sockets, mut senders) = (Vec::new(), Vec::new(), Vec::new());
+    for (queue, area) in (1..).zip(areas) {
+        let port = PORT + queue as u16;
+        nic.steer(port, queue);
+        let builder = Ifq::builder(Device::Queue {
+            interface: nic.index(),
+            queue,
+        });
+        ifqs.push(builder.register(ring.as_ring_fd(), area).unwrap());
+        let listener = TcpListener::bind((V4, port)).unwrap();
+        senders.push(sender_to((V4, port).into(), 1, len));
+        sockets.push(listener.accept().unwrap().0);
+    }
+    receive_on_one_ring(&mut ring, &mut ifqs, &sockets, len as u64);
+    for sender in senders {
+        sender.join().unwrap().unwrap();
+    }
+    for (queue, before) in (1..).zip(&before) {
+        let after = nic.counters(queue);
+        assert!(
+            after.since(before, "provider_bytes") >= len as u64,
+            "queue {queue}: {after:?}"
+        );
+    }
+}
+
+#[test]
+fn two_instances_on_one_ring() {
+    let Some(nic) = Nic::claim() else { return };
+    let areas = vec![Area::new(8 << 20).unwrap(), Area::new(8 << 20).unwrap()];
+    transfer_on_one_ring(&nic, areas, 3 << 20);
+}
+
+/// Nothing can be copied into a dmabuf by the kernel, so that the bytes arrive at all proves zero copy.
+#[test]
+fn a_dmabuf_receives_what_no_copy_could_put_there() {
+    let Some(nic) = Nic::claim() else { return };
+    let len = 8 << 20;
+    // SAFETY: nobody but this area has the buffer, which is memory that devices see as the CPU does.
+    let area = unsafe { Area::dmabuf(udmabuf(len), len) }.unwrap();
+    transfer_on_one_ring(&nic, vec![area], 6 << 20);
+}
+
+/// A dmabuf of memory: a sealed memfd handed to /dev/udmabuf.
+fn udmabuf(len: usize) -> Fd {
+    #[repr(C)]
+    struct Create {
+        memfd: u32,
+        flags: u32,
+        offset: u64,
+        size: u64,
+    }
+    const UDMABUF_CREATE: libc::Ioctl = 0x4018_7542;
+    // SAFETY: a name that ends with zero; the flags take no memory.
+    let raw = unsafe { libc::memfd_create(c"area".as_ptr(), libc::MFD_ALLOW_SEALING) };
+    assert!(raw >= 0);
+    // SAFETY: a new descriptor that nothing else owns.
+    let memfd = unsafe { Fd::from_raw(raw) };
+    let file = std::fs::File::from(OwnedFd::from(memfd));
+    file.set_len(len as u64).unwrap();
+    // SAFETY: takes no pointers.
+    let sealed = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) };
+    assert_eq!(sealed, 0);
+    let maker = std::fs::File::options()
+        .write(true)
+        .open("/dev/udmabuf")
+        .unwrap();
+    let create = Create {
+        memfd: file.as_raw_fd() as u32,
+        flags: 1,
+        offset: 0,
+        size: len as u64,
+    };
+    // SAFETY: the call reads one Create, a live local of the layout that linux/udmabuf.h gives it.
+    let made = unsafe { libc::ioctl(maker.as_raw_fd(), UDMABUF_CREATE, &create) };
+    assert!(made >= 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: a new descriptor that nothing else owns.
+    unsafe { Fd::from_raw(made) }
 }

@@ -4,6 +4,7 @@ use core::ptr::NonNull;
 
 use crate::errno::Errno;
 use crate::error::{Attempt, Cause, Error, Reason};
+use crate::fd::Fd;
 use crate::mapping::{page_size, Mapping};
 
 static MAP_AREA: Attempt = Attempt {
@@ -15,10 +16,13 @@ const HUGE_PAGE: usize = 2 << 20;
 
 /// Memory for received payload, owned by whatever is registered with it.
 ///
-/// A forked child does not inherit it (`MADV_DONTFORK`): the kernel goes on filling the parent's pages.
+/// A forked child does not inherit memory of this process (`MADV_DONTFORK`): the kernel goes on filling the
+/// parent's pages.
 #[derive(Debug)]
 pub struct Area {
     mapping: Mapping,
+    /// The buffer that is mapped, if it is not memory of this process.
+    dmabuf: Option<Fd>,
 }
 
 impl Area {
@@ -74,7 +78,10 @@ impl Area {
             );
         }
         match Mapping::anonymous(len, huge) {
-            Ok(mapping) => Ok(Self { mapping }),
+            Ok(mapping) => Ok(Self {
+                mapping,
+                dmabuf: None,
+            }),
             Err(errno @ Errno::NOMEM) if huge => error(
                 Reason::Kernel(errno),
                 &[Cause {
@@ -90,6 +97,51 @@ impl Area {
                 }],
             ),
         }
+    }
+
+    /// All `len` bytes of a dmabuf, which the NIC fills without the kernel being able to read them: what the
+    /// NIC does not place cannot be copied there either, and ends the request (ENOMEM). Kernel 6.16, and only with
+    /// an interface queue.
+    ///
+    /// # Safety
+    ///
+    /// As long as the area lives, or the ring that it is registered with, nobody else may write to the buffer,
+    /// and its exporter's mapping must show this process what a device wrote without further calls.
+    ///
+    /// # Errors
+    ///
+    /// A length of 0 or no multiple of a page; a descriptor that cannot be mapped.
+    pub unsafe fn dmabuf(fd: Fd, len: usize) -> Result<Self, Error> {
+        let arguments = [len as u64, page_size() as u64];
+        let error = |reason, causes| Error::new(&MAP_AREA, arguments, reason, causes);
+        if len == 0 || len % page_size() != 0 {
+            let must = "be a multiple of the page size, and not 0";
+            return Err(error(
+                Reason::Argument {
+                    name: "bytes",
+                    must,
+                },
+                &[],
+            ));
+        }
+        match Mapping::shared(fd.as_raw(), len, 0) {
+            Ok(mapping) => Ok(Self {
+                mapping,
+                dmabuf: Some(fd),
+            }),
+            Err(errno) => Err(error(
+                Reason::Kernel(errno),
+                &[Cause {
+                    cause: "the descriptor is no dmabuf of that length that can be mapped",
+                    remedy: "pass the length that it was made with",
+                }],
+            )),
+        }
+    }
+
+    /// The descriptor of the dmabuf, if it is one.
+    pub(super) fn dmabuf_fd(&self) -> Option<&Fd> {
+        self.dmabuf.as_ref()
     }
 
     /// Bytes in the area.

@@ -186,10 +186,16 @@ impl IfqBuilder {
     ) -> Result<Answer, Errno> {
         let address = |at: NonNull<u8>| at.as_ptr() as usize as u64;
         let mut area_reg = io_uring_zcrx_area_reg {
-            addr: address(area.base()),
             len: area.len() as u64,
             ..Default::default()
         };
+        match area.dmabuf_fd() {
+            Some(fd) => {
+                area_reg.flags = uapi::IORING_ZCRX_AREA_DMABUF;
+                area_reg.dmabuf_fd = fd.as_raw() as u32;
+            }
+            None => area_reg.addr = address(area.base()),
+        }
         let mut region_reg = io_uring_region_desc {
             size: region_len as u64,
             ..Default::default()

@@ -94,7 +94,7 @@ impl Nic {
         }
     }
 
-    fn delete_rules(&self) {
+    pub fn delete_rules(&self) {
         let listing = run(ETHTOOL, "-n snic0");
         for rule in listing
             .lines()

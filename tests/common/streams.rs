@@ -14,13 +14,18 @@ use super::nic::{at_peer, Nic};
 pub const QUEUE: u32 = 1;
 pub const PORT: u16 = 9999;
 
-/// Connects `count` times to `PORT` of `address` from the other end, and sends `len` bytes through each, in
-/// turns. Each stream's seed is the port that it comes from.
+/// As [`sender_to`], to `PORT`.
 pub fn sender(address: IpAddr, count: usize, len: usize) -> JoinHandle<std::io::Result<()>> {
+    sender_to(SocketAddr::new(address, PORT), count, len)
+}
+
+/// Connects `count` times to `to` from the other end, and sends `len` bytes through each, in turns. Each
+/// stream's seed is the port that it comes from.
+pub fn sender_to(to: SocketAddr, count: usize, len: usize) -> JoinHandle<std::io::Result<()>> {
     at_peer(move || {
         let mut streams = Vec::new();
         for _ in 0..count {
-            let stream = TcpStream::connect(SocketAddr::new(address, PORT))?;
+            let stream = TcpStream::connect(to)?;
             let seed = u64::from(stream.local_addr()?.port());
             streams.push((stream, seed));
         }
@@ -95,9 +100,14 @@ pub fn receiver(nic: &Nic, builder: ReceiverBuilder, address: IpAddr) -> Receive
     receiver
 }
 
-/// Receives `count` streams of `len` bytes each, to their end.
+/// As [`transfer_to`], at `PORT`.
 pub fn transfer(receiver: &mut Receiver, address: IpAddr, count: usize, len: usize) {
-    let sender = sender(address, count, len);
+    transfer_to(receiver, SocketAddr::new(address, PORT), count, len);
+}
+
+/// Receives `count` streams of `len` bytes each, sent to `at`, to their end.
+pub fn transfer_to(receiver: &mut Receiver, at: SocketAddr, count: usize, len: usize) {
+    let sender = sender_to(at, count, len);
     let mut streams = Streams::default();
     streams.run(receiver, |streams| streams.ended.len() == count);
     sender.join().unwrap().unwrap();
