@@ -1,8 +1,10 @@
 //! The real zero-copy path: a queue of the software NIC (tests/lab/nic), driven as the kernel documents it.
 //! Each test asserts on the bytes and on the driver's own counters, and finds all buffers back at its end.
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use zcrx_sys::recv::{Completion, End, Event, Next, Operation, Receiver, ReceiverBuilder, Request};
@@ -313,4 +315,114 @@ fn udmabuf(len: usize) -> Fd {
     assert!(made >= 0, "{}", std::io::Error::last_os_error());
     // SAFETY: a new descriptor that nothing else owns.
     unsafe { Fd::from_raw(made) }
+}
+
+/// Runs `receive` as a server with `arguments`, and the program's own sender at the other end; answers the
+/// server's report.
+fn receive_program(arguments: &str, bytes: &str, connections: u32) -> serde_json::Value {
+    let program = std::env::var("ZCRX_RECEIVE").expect("tests/lab/guest says where receive is");
+    let connections = connections.to_string();
+    let server = Command::new(&program)
+        .args([
+            "--json",
+            "--listen",
+            "[fd00::1]:9999",
+            "--connections",
+            &connections,
+        ])
+        .args(arguments.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut server = server.unwrap();
+    let mut errors = BufReader::new(server.stderr.take().unwrap());
+    let mut line = String::new();
+    errors.read_line(&mut line).unwrap();
+    if !line.starts_with("listening on ") {
+        errors.read_to_string(&mut line).unwrap();
+        panic!("receive {arguments}: {line}");
+    }
+    let sender = Command::new("/usr/sbin/ip")
+        .args([
+            "netns",
+            "exec",
+            "peer",
+            &program,
+            "--send",
+            "[fd00::1]:9999",
+        ])
+        .args(["--bytes", bytes, "--connections", &connections])
+        .status();
+    assert!(sender.unwrap().success());
+    let output = server.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The steps of the kernel's Documentation/networking/iou-zcrx.rst, as it writes them, from a card that knows
+/// nothing of them.
+#[test]
+fn the_documented_procedure_ends_in_zero_copy() {
+    let Some(nic) = Nic::claim() else { return };
+    nic.ethtool("-X snic0 default");
+    nic.ethtool("-G snic0 tcp-data-split auto");
+    nic.ethtool("-L snic0 combined 2");
+    nic.ethtool("-G snic0 tcp-data-split on");
+    nic.ethtool("-X snic0 equal 1");
+    nic.ethtool("-N snic0 flow-type tcp6 dst-port 9999 action 1");
+    let before = nic.counters(1);
+    let report = receive_program("--nic snic0:1", "8M", 3);
+    let after = nic.counters(1);
+    assert!(
+        report["source"]
+            .as_str()
+            .unwrap()
+            .starts_with("queue 1 of interface "),
+        "{report}"
+    );
+    assert_eq!(
+        (&report["bytes"], &report["mismatches"]),
+        (&(8 << 20).into(), &0.into())
+    );
+    assert_eq!(
+        (&report["outstanding"], &report["missing"]),
+        (&0.into(), &0.into())
+    );
+    assert_eq!(report["fallback_reasons"].as_array().unwrap().len(), 0);
+    assert_eq!(report["copied_bytes"], 0, "{report}");
+    assert!(
+        after.since(&before, "provider_bytes") >= 8 << 20,
+        "{after:?}"
+    );
+    assert_eq!(after.since(&before, "copied_bytes"), 0, "{after:?}");
+}
+
+/// Prints what a receiver's CPU pays for a gigabyte, and what epoll and read pay; a number to read, not one to
+/// pass. With threaded NAPI the card's work, which is a copy here, is on another account.
+#[test]
+fn receiver_cpu_per_gigabyte_is_printed_beside_epolls() {
+    let Some(nic) = Nic::claim() else { return };
+    let threaded = |on| std::fs::write("/sys/class/net/snic0/threaded", on).unwrap();
+    threaded("1");
+    nic.mtu(4096);
+    nic.steer(PORT, QUEUE);
+    let mut costs = [Vec::new(), Vec::new()];
+    for _ in 0..3 {
+        for (costs, source) in costs.iter_mut().zip(["nic --nic snic0:1", "epoll"]) {
+            let report = receive_program(&format!("--no-verify --source {source}"), "128M", 1);
+            assert_eq!(report["bytes"], 128 << 20, "{report}");
+            costs.push(report["receiver_cpu_seconds_per_gb"].as_f64().unwrap());
+        }
+    }
+    threaded("0");
+    let [zcrx, epoll] = costs.map(|mut costs| {
+        costs.sort_by(f64::total_cmp);
+        costs[1]
+    });
+    let line = format!(
+        "MEASURED receiver CPU s/GB, median of 3: zero-copy {zcrx:.3}, epoll and read {epoll:.3}, \
+         ratio {:.2}\n",
+        zcrx / epoll
+    );
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
