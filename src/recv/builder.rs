@@ -1,11 +1,13 @@
 //! Building a [`Receiver`]: which source, how large, and why a better source was not to be had.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::buffer_ring::BufferRing;
 use super::pool::Pool;
 use super::receiver::Receiver;
 use super::sizing;
+use crate::errno::Errno;
 use crate::error::Error;
 use crate::ring::{CqeLayout, Ring, RingBuilder};
 use crate::zcrx::{Area, Device, Ifq, RefillRegion, Support};
@@ -65,12 +67,15 @@ pub struct ReceiverBuilder {
     completion_entries: Option<u32>,
     refill_entries: Option<u32>,
     refill_region: RefillRegion,
+    taken_queue_wait: Duration,
 }
 
 /// Submissions between two waits are few: one to arm each socket. More of them go in several calls.
 const SUBMISSION_ENTRIES: u32 = 256;
 /// Chunks between two drains that the completion queue is made for.
 const CHUNKS_PER_DRAIN: u32 = 4096;
+/// How often a queue that is taken is tried again. The kernel has nothing to wait on for that.
+const TAKEN_QUEUE_RETRY: Duration = Duration::from_millis(20);
 /// The group number of the provided buffers: the ring is the receiver's own, so any will do.
 const GROUP: u16 = 0;
 
@@ -85,6 +90,7 @@ impl ReceiverBuilder {
             completion_entries: None,
             refill_entries: None,
             refill_region: RefillRegion::default(),
+            taken_queue_wait: Duration::from_secs(5),
         }
     }
 
@@ -151,7 +157,15 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Builds the receiver, owned by this thread.
+    /// How long [`build`](Self::build) waits for a queue that is taken (EEXIST). 5 seconds if never called:
+    /// the kernel takes a queue from a process that ended, or dropped its ring, in its own time.
+    pub fn taken_queue_wait(mut self, wait: Duration) -> Self {
+        self.taken_queue_wait = wait;
+        self
+    }
+
+    /// Builds the receiver, owned by this thread. Blocks while it
+    /// [waits for a queue](Self::taken_queue_wait).
     ///
     /// # Errors
     ///
@@ -178,6 +192,21 @@ impl ReceiverBuilder {
             Source::NoDevice => Device::None,
             Source::Buffers => return self.buffers(),
         };
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.zcrx(device) {
+                Err(error)
+                    if error.errno() == Some(Errno::EXIST) && waited < self.taken_queue_wait =>
+                {
+                    pause(TAKEN_QUEUE_RETRY);
+                    waited += TAKEN_QUEUE_RETRY;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn zcrx(&self, device: Device) -> Result<(Ring, Pool), Error> {
         let default = if device == Device::None {
             16 << 20
         } else {
@@ -238,4 +267,11 @@ impl ReceiverBuilder {
         }
         builder.build()
     }
+}
+
+/// Lets some milliseconds pass.
+fn pause(span: Duration) {
+    let milliseconds = span.as_millis().try_into().unwrap_or(i32::MAX);
+    // SAFETY: no descriptors are passed, so the null pointer is not read.
+    unsafe { libc::poll(core::ptr::null_mut(), 0, milliseconds) };
 }
