@@ -300,8 +300,10 @@ impl Receiver {
 }
 
 impl Drop for Receiver {
-    /// Connections that were accepted and never looked at are closed.
+    /// Ends all requests, so that sockets and listeners are closed by now and not whenever the kernel gets round
+    /// to tearing the ring down. Connections that were accepted and never looked at are closed too.
     fn drop(&mut self) {
+        self.cancel_everything();
         while self.next_event().is_some() {}
     }
 }

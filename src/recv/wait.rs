@@ -146,6 +146,15 @@ impl Receiver {
         Ok(())
     }
 
+    /// Cancels all requests and has the kernel finish what it has put off. Errors change nothing: the kernel
+    /// does the same when the ring is closed, only later.
+    pub(super) fn cancel_everything(&mut self) {
+        if self.push(Sqe::cancel_all().user_data(NOBODY)).is_ok() {
+            let _ = self.ring.submit_and_wait(0);
+            let _ = self.ring.submit_and_wait(0);
+        }
+    }
+
     /// The submission of a paused socket; `None` if it has ended meanwhile.
     fn arm(&mut self, id: SocketId) -> Option<Sqe> {
         let socket = self.table.get_mut(id)?;

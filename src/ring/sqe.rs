@@ -102,6 +102,14 @@ impl Sqe {
         sqe
     }
 
+    /// Cancels every request of the ring (kernel 5.19). Completes with their number.
+    pub fn cancel_all() -> Self {
+        let mut sqe = Self::new(uapi::IORING_OP_ASYNC_CANCEL, -1);
+        sqe.0.__bindgen_anon_3.cancel_flags =
+            uapi::IORING_ASYNC_CANCEL_ANY | uapi::IORING_ASYNC_CANCEL_ALL;
+        sqe
+    }
+
     /// Closes `fd`. An entry that is dropped instead of pushed leaks the descriptor.
     pub fn close(fd: Fd) -> Self {
         Self::new(uapi::IORING_OP_CLOSE, fd.into_raw())
