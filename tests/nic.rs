@@ -192,7 +192,7 @@ fn receive_on_one_ring(ring: &mut Ring, ifqs: &mut [Ifq], sockets: &[TcpStream],
     while ended < ifqs.len() {
         for i in due.drain(..) {
             let sqe = Sqe::recv_zc(sockets[i].as_raw_fd(), ifqs[i].zcrx_id(), requests[i].arm());
-            ring.submissions().push(sqe.user_data(i as u64)).unwrap();
+            ring.push(sqe.user_data(i as u64)).unwrap();
         }
         let woken = ring
             .submit_and_wait_for(1, Duration::from_secs(30))
@@ -211,7 +211,7 @@ fn receive_on_one_ring(ring: &mut Ring, ifqs: &mut [Ifq], sockets: &[TcpStream],
                 // SAFETY: a completion of request i, which is one for instance i; taken once.
                 let chunk = unsafe { ifqs[i].take(&cqe) }.unwrap();
                 assert!(common::is_piece(seeds[i], position, ifqs[i].bytes(&chunk)));
-                ifqs[i].refill().push(chunk).unwrap();
+                ifqs[i].recycle(chunk).unwrap();
             }
             match outcome.next {
                 Next::Active => {}
@@ -223,7 +223,7 @@ fn receive_on_one_ring(ring: &mut Ring, ifqs: &mut [Ifq], sockets: &[TcpStream],
             }
         }
         for ifq in &mut *ifqs {
-            ifq.refill().publish();
+            ifq.publish();
         }
     }
 }

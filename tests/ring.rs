@@ -31,9 +31,7 @@ fn every_layout_completes_nops_in_order() {
         assert_eq!(ring.layout(), layout);
         for lap in 0..100 {
             for i in 0..8 {
-                ring.submissions()
-                    .push(Sqe::nop().user_data(lap * 8 + i))
-                    .unwrap();
+                ring.push(Sqe::nop().user_data(lap * 8 + i)).unwrap();
             }
             let seen = complete(&mut ring, 8);
             for (i, cqe) in seen.iter().enumerate() {
@@ -65,7 +63,7 @@ fn mixed_completions_wrap_with_a_filler_for_1000_laps() {
         let wide = sent % 3 != 0;
         let extra = [sent.wrapping_mul(0x9e37_79b9_7f4a_7c15), !sent];
         let sqe = if wide { Sqe::nop32(extra) } else { Sqe::nop() };
-        ring.submissions().push(sqe.user_data(sent)).unwrap();
+        ring.push(sqe.user_data(sent)).unwrap();
         let seen = complete(&mut ring, 1);
         assert_eq!(seen.len(), 1, "a filler must not be delivered");
         assert_eq!(seen[0].user_data(), sent);
@@ -92,9 +90,7 @@ fn overflow_is_seen_and_flushed() {
             continue;
         };
         for i in 0..12 {
-            ring.submissions()
-                .push(Sqe::nop32([i, 0]).user_data(i))
-                .unwrap();
+            ring.push(Sqe::nop32([i, 0]).user_data(i)).unwrap();
             ring.submit().unwrap();
         }
         assert!(ring.has_overflow());
@@ -123,9 +119,7 @@ fn a_wait_ends_by_time() {
         .unwrap();
     assert_eq!(woken, Woken::TimedOut);
     // With an entry in the same call the kernel reports the entry instead.
-    ring.submissions()
-        .push_timeout(Duration::from_millis(5), 0, 9)
-        .unwrap();
+    ring.push_timeout(Duration::from_millis(5), 0, 9).unwrap();
     let seen = complete(&mut ring, 1);
     assert_eq!(
         (seen[0].user_data(), seen[0].result()),
@@ -139,15 +133,12 @@ fn a_full_submission_queue_hands_the_entry_back() {
         return;
     };
     for i in 0..2 {
-        ring.submissions().push(Sqe::nop().user_data(i)).unwrap();
+        ring.push(Sqe::nop().user_data(i)).unwrap();
     }
-    let full = ring
-        .submissions()
-        .push(Sqe::nop().user_data(2))
-        .unwrap_err();
-    assert_eq!(ring.submissions().pending(), 2);
+    let full = ring.push(Sqe::nop().user_data(2)).unwrap_err();
+    assert_eq!(ring.pending(), 2);
     assert_eq!(ring.submit().unwrap(), 2);
-    ring.submissions().push(full.0).unwrap();
+    ring.push(full.0).unwrap();
     let seen: Vec<_> = complete(&mut ring, 3).iter().map(Cqe::user_data).collect();
     assert_eq!(seen, [0, 1, 2]);
 }
@@ -158,8 +149,7 @@ fn accept_send_cancel_and_close() {
         return;
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ring.submissions()
-        .push(Sqe::accept_multishot(listener.as_raw_fd()).user_data(1))
+    ring.push(Sqe::accept_multishot(listener.as_raw_fd()).user_data(1))
         .unwrap();
     ring.submit().unwrap();
     let mut peers = Vec::new();
@@ -173,19 +163,15 @@ fn accept_send_cancel_and_close() {
         let greeting = b"hello";
         // SAFETY: a static string is readable for ever and never written.
         let send = unsafe { Sqe::send(fd, greeting.as_ptr(), 5) };
-        ring.submissions().push(send.user_data(2)).unwrap();
+        ring.push(send.user_data(2)).unwrap();
         assert_eq!(complete(&mut ring, 1)[0].result(), Ok(5));
-        ring.submissions()
-            .push(Sqe::close(accepted).user_data(3))
-            .unwrap();
+        ring.push(Sqe::close(accepted).user_data(3)).unwrap();
         assert_eq!(complete(&mut ring, 1)[0].result(), Ok(0));
         let mut text = String::new();
         peers.last_mut().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello", "sent, then closed");
     }
-    ring.submissions()
-        .push(Sqe::cancel(1).user_data(4))
-        .unwrap();
+    ring.push(Sqe::cancel(1).user_data(4)).unwrap();
     let mut seen = complete(&mut ring, 2);
     seen.sort_by_key(Cqe::user_data);
     assert_eq!(
@@ -194,9 +180,7 @@ fn accept_send_cancel_and_close() {
     );
     assert!(!seen[0].more());
     assert_eq!((seen[1].user_data(), seen[1].result()), (4, Ok(0)));
-    ring.submissions()
-        .push(Sqe::cancel(1).user_data(5))
-        .unwrap();
+    ring.push(Sqe::cancel(1).user_data(5)).unwrap();
     assert_eq!(complete(&mut ring, 1)[0].result(), Err(Errno::NOENT));
 }
 
@@ -206,8 +190,7 @@ fn the_descriptor_is_readable_when_completions_are_there() {
         return;
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ring.submissions()
-        .push(Sqe::accept_multishot(listener.as_raw_fd()))
+    ring.push(Sqe::accept_multishot(listener.as_raw_fd()))
         .unwrap();
     ring.submit().unwrap();
     let fd = ring.as_raw_fd();
@@ -280,7 +263,7 @@ fn a_ring_is_built_on_one_thread_and_owned_by_another() {
     let disabled = RingBuilder::new(4).build_disabled().unwrap();
     std::thread::spawn(move || {
         let mut ring = disabled.enable().unwrap();
-        ring.submissions().push(Sqe::nop().user_data(5)).unwrap();
+        ring.push(Sqe::nop().user_data(5)).unwrap();
         assert_eq!(complete(&mut ring, 1)[0].user_data(), 5);
     })
     .join()
@@ -337,7 +320,7 @@ fn a_full_mixed_queue_repeats_nothing() {
             } else {
                 Sqe::nop()
             };
-            ring.submissions().push(sqe.user_data(i)).unwrap();
+            ring.push(sqe.user_data(i)).unwrap();
             ring.submit().unwrap();
         }
         let mut seen = Vec::new();

@@ -28,7 +28,7 @@ fn receive(ring: &mut Ring, ifq: &mut Ifq, len: usize) {
     let (mut out, incoming) = common::pair();
     let sender = std::thread::spawn(move || out.write_all(&common::stream(5, len)).unwrap());
     let arm = || Sqe::recv_zc(incoming.as_raw_fd(), ifq.zcrx_id(), 0).user_data(5);
-    ring.submissions().push(arm()).unwrap();
+    ring.push(arm()).unwrap();
     let (mut position, mut chunks) = (0, Vec::<Chunk>::new());
     loop {
         let _ = ring.submit_and_wait(1).unwrap();
@@ -48,22 +48,22 @@ fn receive(ring: &mut Ring, ifq: &mut Ifq, len: usize) {
                 assert_eq!(byte, common::byte(5, position), "at {position}");
                 position += 1;
             }
-            if let Err(full) = ifq.refill().push(chunk) {
-                ifq.refill().publish();
+            if let Err(full) = ifq.recycle(chunk) {
+                ifq.publish();
                 ifq.flush().unwrap();
-                ifq.refill().push(full.into_chunk()).unwrap();
+                ifq.recycle(full.into_chunk()).unwrap();
             }
         }
-        ifq.refill().publish();
+        ifq.publish();
         ifq.flush().unwrap();
-        assert_eq!(ifq.refill().unconsumed(), 0, "a flush consumes everything");
+        assert_eq!(ifq.unconsumed(), 0, "a flush consumes everything");
         match ended {
             None => {}
             Some(Ok(0)) => break,
             Some(Err(Errno::NOSPC | Errno::NOMEM)) => {
                 ring.flush_overflow().unwrap();
                 let again = Sqe::recv_zc(incoming.as_raw_fd(), ifq.zcrx_id(), 0).user_data(5);
-                ring.submissions().push(again).unwrap();
+                ring.push(again).unwrap();
             }
             Some(other) => panic!("{other:?}"),
         }
@@ -91,7 +91,7 @@ fn both_refill_regions_on_both_layouts_receive() {
                 return;
             };
             assert_eq!(ifq.chunk_len() as usize, PAGE);
-            assert_eq!(ifq.refill().entries(), 64);
+            assert_eq!(ifq.refill_entries(), 64);
             receive(&mut ring, &mut ifq, 3 << 20);
             if let Some(copies) = ifq.copies() {
                 assert!(copies.bytes > 0 && copies.fragments > 0, "{copies:?}");
@@ -123,8 +123,7 @@ fn bytes_stay_readable_after_the_ring_is_dropped() {
     };
     let (mut out, incoming) = common::pair();
     out.write_all(b"still here").unwrap();
-    ring.submissions()
-        .push(Sqe::recv_zc(incoming.as_raw_fd(), ifq.zcrx_id(), 0))
+    ring.push(Sqe::recv_zc(incoming.as_raw_fd(), ifq.zcrx_id(), 0))
         .unwrap();
     let _ = ring.submit_and_wait(1).unwrap();
     let cqe = ring.completions().next().unwrap().unwrap();
@@ -132,7 +131,7 @@ fn bytes_stay_readable_after_the_ring_is_dropped() {
     let chunk = unsafe { ifq.take(&cqe) }.unwrap();
     drop(ring);
     assert_eq!(ifq.bytes(&chunk), b"still here");
-    ifq.refill().push(chunk).unwrap();
+    ifq.recycle(chunk).unwrap();
 }
 
 #[test]
@@ -150,8 +149,7 @@ fn a_full_refill_ring_and_another_instance_hand_the_chunk_back() {
     };
     assert_ne!(ifq.zcrx_id(), other.zcrx_id());
     let (mut out, incoming) = common::pair();
-    ring.submissions()
-        .push(Sqe::recv_zc(incoming.as_raw_fd(), ifq.zcrx_id(), 0))
+    ring.push(Sqe::recv_zc(incoming.as_raw_fd(), ifq.zcrx_id(), 0))
         .unwrap();
     let mut chunks = Vec::new();
     while chunks.len() < 2 {
@@ -162,17 +160,17 @@ fn a_full_refill_ring_and_another_instance_hand_the_chunk_back() {
             chunks.push(unsafe { ifq.take(&cqe.unwrap()) }.unwrap());
         }
     }
-    let foreign = other.refill().push(chunks.pop().unwrap()).unwrap_err();
+    let foreign = other.recycle(chunks.pop().unwrap()).unwrap_err();
     assert!(matches!(foreign, Unreturned::OtherPool(_)), "{foreign}");
-    ifq.refill().push(foreign.into_chunk()).unwrap();
-    let full = ifq.refill().push(chunks.pop().unwrap()).unwrap_err();
+    ifq.recycle(foreign.into_chunk()).unwrap();
+    let full = ifq.recycle(chunks.pop().unwrap()).unwrap_err();
     assert!(
         matches!(full, Unreturned::Full(_)) && full.to_string().contains("flush"),
         "{full}"
     );
-    ifq.refill().publish();
+    ifq.publish();
     ifq.flush().unwrap();
-    ifq.refill().push(full.into_chunk()).unwrap();
+    ifq.recycle(full.into_chunk()).unwrap();
 }
 
 #[test]

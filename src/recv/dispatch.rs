@@ -18,7 +18,7 @@ impl Receiver {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
             }
-            let Some(entry) = self.ring.completion_queue().next_entry() else {
+            let Some(entry) = self.ring.next_completion() else {
                 // All read: one store gives the slots of the whole drain back.
                 if self.refresh() {
                     continue;

@@ -74,7 +74,7 @@ impl Pool {
     #[inline]
     pub(super) fn push(&mut self, chunk: Chunk) -> Result<(), Unreturned> {
         match self {
-            Self::Zcrx(ifq) => ifq.refill().push(chunk),
+            Self::Zcrx(ifq) => ifq.recycle(chunk),
             Self::Buffers(ring) => ring.push(chunk),
         }
     }
@@ -82,7 +82,7 @@ impl Pool {
     #[inline]
     pub(super) fn publish(&mut self) {
         match self {
-            Self::Zcrx(ifq) => ifq.refill().publish(),
+            Self::Zcrx(ifq) => ifq.publish(),
             Self::Buffers(ring) => ring.publish(),
         }
     }
@@ -90,7 +90,7 @@ impl Pool {
     /// Published chunks that the kernel has not taken back yet.
     pub(super) fn unconsumed(&mut self) -> u32 {
         match self {
-            Self::Zcrx(ifq) => ifq.refill().unconsumed(),
+            Self::Zcrx(ifq) => ifq.unconsumed(),
             Self::Buffers(_) => 0,
         }
     }

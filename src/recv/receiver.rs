@@ -138,7 +138,7 @@ impl Receiver {
             (Pool::Zcrx(ifq), Source::NoDevice) => {
                 let chunks = ifq.area_len() as u64 / u64::from(ifq.chunk_len());
                 let chunks = u32::try_from(chunks).unwrap_or(u32::MAX);
-                (chunks.min(ifq.refill().entries()) / 2).clamp(1, 256)
+                (chunks.min(ifq.refill_entries()) / 2).clamp(1, 256)
             }
             _ => u32::MAX,
         };

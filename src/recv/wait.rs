@@ -82,9 +82,7 @@ impl Receiver {
 
     /// Gives read completions back and looks for new ones; whether there are any.
     pub(super) fn refresh(&mut self) -> bool {
-        let queue = self.ring.completion_queue();
-        queue.publish();
-        queue.refresh() > 0
+        self.ring.refresh_completions() > 0
     }
 
     #[cold]
@@ -170,14 +168,11 @@ impl Receiver {
 
     /// Pushes a submission, making room first if there is none.
     fn push(&mut self, sqe: Sqe) -> Result<(), Error> {
-        let Err(QueueFull(sqe)) = self.ring.submissions().push(sqe) else {
+        let Err(QueueFull(sqe)) = self.ring.push(sqe) else {
             return Ok(());
         };
         // The kernel takes all it is given unless it has no memory for it, which is an error.
         self.ring.submit()?;
-        self.ring
-            .submissions()
-            .push(sqe)
-            .map_err(|_| self.ring.busy())
+        self.ring.push(sqe).map_err(|_| self.ring.busy())
     }
 }

@@ -57,7 +57,7 @@ const FLAG_STEPS: [(u32, CqeLayout); 4] = [
 /// ```
 /// use zcrx_sys::ring::{RingBuilder, Sqe};
 /// let mut ring = RingBuilder::new(8).build().unwrap();
-/// ring.submissions().push(Sqe::nop().user_data(7)).unwrap();
+/// ring.push(Sqe::nop().user_data(7)).unwrap();
 /// ring.submit_and_wait(1).unwrap();
 /// let cqe = ring.completions().next().unwrap().unwrap();
 /// assert_eq!((cqe.user_data(), cqe.result()), (7, Ok(0)));

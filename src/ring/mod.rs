@@ -35,7 +35,7 @@ pub use cqe::{Cqe, CqeLayout, Entry, MalformedCqe};
 pub use disabled::DisabledRing;
 pub use probe::mixed_completions_are_sound;
 pub use ring_fd::RingFd;
-pub use sq::{QueueFull, SubmissionQueue};
+pub use sq::QueueFull;
 pub use sqe::Sqe;
 
 use crate::errno::Errno;
@@ -44,6 +44,7 @@ use crate::fd::Fd;
 use crate::mapping::Mapping;
 use crate::syscall;
 use crate::uapi;
+use sq::SubmissionQueue;
 
 static ENTER: Attempt = Attempt {
     what: "enter the ring",
@@ -91,10 +92,56 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// The queue that entries are pushed to.
+    // The queues themselves are never handed out: swapped with those of another ring, they would outlive
+    // the memory that they point into.
+
+    /// Pushes an entry; the kernel sees it with the next submission.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`] hands the entry back: [`submit`](Self::submit), then push again.
     #[inline]
-    pub fn submissions(&mut self) -> &mut SubmissionQueue {
-        &mut self.submissions
+    pub fn push(&mut self, sqe: Sqe) -> Result<(), QueueFull<Sqe>> {
+        self.submissions.push(sqe)
+    }
+
+    /// Pushes an entry that the caller filled by hand.
+    ///
+    /// # Safety
+    ///
+    /// Whatever memory the entry names must be valid for what the operation does with it, until its
+    /// completion was read; no descriptor may be closed that somebody else owns; and the request must
+    /// not post to a ring completions that imitate those of zero-copy receive.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`] hands the entry back.
+    pub unsafe fn push_raw(
+        &mut self,
+        sqe: uapi::io_uring_sqe,
+    ) -> Result<(), QueueFull<uapi::io_uring_sqe>> {
+        self.push(Sqe(sqe))
+            .map_err(|QueueFull(sqe)| QueueFull(sqe.0))
+    }
+
+    /// Pushes a timeout: it completes with ETIME after `span`, or with 0 as soon as `completions`
+    /// others were posted (never for that reason if it is 0).
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`] if there is no slot.
+    pub fn push_timeout(
+        &mut self,
+        span: Duration,
+        completions: u32,
+        user_data: u64,
+    ) -> Result<(), QueueFull<Duration>> {
+        self.submissions.push_timeout(span, completions, user_data)
+    }
+
+    /// Entries pushed that the kernel has not taken yet.
+    pub fn pending(&self) -> u32 {
+        self.submissions.pending()
     }
 
     /// Walks the completions that are there now; their slots go back to the kernel when the walk is
@@ -104,10 +151,23 @@ impl Ring {
         self.completions.drain()
     }
 
-    /// The completion queue itself, for callers that decide on their own when to refresh and publish.
+    /// Gives all completions read so far back to the kernel and looks for new ones; answers how many slots
+    /// are ready. For callers that read by [`next_completion`](Self::next_completion).
     #[inline]
-    pub fn completion_queue(&mut self) -> &mut CompletionQueue {
-        &mut self.completions
+    pub fn refresh_completions(&mut self) -> u32 {
+        self.completions.publish();
+        self.completions.refresh()
+    }
+
+    /// The next completion among those that the last [`refresh_completions`](Self::refresh_completions)
+    /// found.
+    ///
+    /// # Errors
+    ///
+    /// A [`MalformedCqe`] stands in the place of an entry that breaks the kernel's rules.
+    #[inline]
+    pub fn next_completion(&mut self) -> Option<Result<Cqe, MalformedCqe>> {
+        self.completions.next_entry()
     }
 
     /// Submission entries that the kernel granted.

@@ -46,7 +46,7 @@ fn try_it() -> Option<bool> {
         Sqe::nop(),
     ];
     for (nop, user_data) in nops.into_iter().zip(1..) {
-        ring.submissions().push(nop.user_data(user_data)).ok()?;
+        ring.push(nop.user_data(user_data)).ok()?;
         ring.submit().ok()?;
     }
     // The fifth comes after the fourth, which waits in the kernel; so the queue holds three.

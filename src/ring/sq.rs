@@ -29,7 +29,7 @@ impl<T: core::fmt::Debug> core::error::Error for QueueFull<T> {}
 /// | load of `khead` | Acquire | `io_commit_sqring`: `smp_store_release(&rings->sq.head)` |
 /// | store of `ktail` | Release | `io_sqring_entries`: `smp_load_acquire(&rings->sq.tail)` |
 #[derive(Debug)]
-pub struct SubmissionQueue {
+pub(super) struct SubmissionQueue {
     /// Shared: written by the kernel, only inside `io_uring_enter` (there is no SQPOLL here).
     pub(super) khead: NonNull<AtomicU32>,
     /// Shared: written here, read by the kernel.
@@ -46,23 +46,19 @@ pub struct SubmissionQueue {
 
 impl SubmissionQueue {
     /// Slots in the queue.
-    pub fn entries(&self) -> u32 {
+    pub(super) fn entries(&self) -> u32 {
         self.mask + 1
     }
 
     /// Entries pushed that the kernel has not taken yet.
     #[inline]
-    pub fn pending(&self) -> u32 {
+    pub(super) fn pending(&self) -> u32 {
         self.tail.distance_from(self.fresh_head())
     }
 
-    /// Pushes an entry; it is seen by the kernel with the next submission.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueFull`] hands the entry back.
+    /// Writes an entry into a free slot, or hands it back.
     #[inline]
-    pub fn push(&mut self, sqe: Sqe) -> Result<(), QueueFull<Sqe>> {
+    pub(super) fn push(&mut self, sqe: Sqe) -> Result<(), QueueFull<Sqe>> {
         match self.reserve() {
             Some(slot) => {
                 self.write(slot, sqe.0);
@@ -72,29 +68,8 @@ impl SubmissionQueue {
         }
     }
 
-    /// Pushes an entry that the caller filled by hand.
-    ///
-    /// # Safety
-    ///
-    /// Whatever memory the entry names must be valid for what the operation does with it, until its
-    /// completion was read; no descriptor may be closed that somebody else owns; and the request must
-    /// not post to a ring completions that imitate those of zero-copy receive.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueFull`] hands the entry back.
-    pub unsafe fn push_raw(&mut self, sqe: io_uring_sqe) -> Result<(), QueueFull<io_uring_sqe>> {
-        self.push(Sqe(sqe))
-            .map_err(|QueueFull(sqe)| QueueFull(sqe.0))
-    }
-
-    /// Pushes a timeout: it completes with ETIME after `span`, or with 0 as soon as `completions`
-    /// others were posted (never for that reason if it is 0).
-    ///
-    /// # Errors
-    ///
-    /// [`QueueFull`] if there is no slot.
-    pub fn push_timeout(
+    /// Pushes a timeout, see [`Ring::push_timeout`](super::Ring::push_timeout).
+    pub(super) fn push_timeout(
         &mut self,
         span: Duration,
         completions: u32,

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use super::area::Area;
-use super::chunk::{Chunk, PoolId};
+use super::chunk::{Chunk, PoolId, Unreturned};
 use super::ctrl;
 use super::register::{self, IfqBuilder};
 use super::token::{Offset, OutOfArea, Span};
@@ -93,10 +93,35 @@ impl Ifq {
         self.area.len()
     }
 
-    /// The ring that returns chunks.
+    // The refill ring itself is never handed out: swapped with that of another instance, it would outlive
+    // the memory that it points into.
+
+    /// Returns a chunk. The kernel sees it with the next [`publish`](Self::publish).
+    ///
+    /// # Errors
+    ///
+    /// [`Unreturned`] hands the chunk back: the refill ring is full (publish, [`flush`](Self::flush), then
+    /// return it again), or the chunk is another pool's.
     #[inline]
-    pub fn refill(&mut self) -> &mut RefillRing {
-        &mut self.refill
+    pub fn recycle(&mut self, chunk: Chunk) -> Result<(), Unreturned> {
+        self.refill.push(chunk)
+    }
+
+    /// Shows the kernel all chunks returned so far. Once per batch.
+    #[inline]
+    pub fn publish(&mut self) {
+        self.refill.publish();
+    }
+
+    /// Entries of the refill ring.
+    pub fn refill_entries(&self) -> u32 {
+        self.refill.entries()
+    }
+
+    /// Chunks published that the kernel has not taken back yet.
+    #[inline]
+    pub fn unconsumed(&mut self) -> u32 {
+        self.refill.unconsumed()
     }
 
     /// Takes the chunk that a data completion of RECV_ZC delivered.
