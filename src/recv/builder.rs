@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::buffer_ring::BufferRing;
+use super::clock;
 use super::pool::Pool;
 use super::receiver::Receiver;
 use super::sizing;
@@ -68,14 +69,17 @@ pub struct ReceiverBuilder {
     refill_entries: Option<u32>,
     refill_region: RefillRegion,
     taken_queue_wait: Duration,
+    spin: Duration,
 }
 
 /// Submissions between two waits are few: one to arm each socket. More of them go in several calls.
 const SUBMISSION_ENTRIES: u32 = 256;
 /// Chunks between two drains that the completion queue is made for.
 const CHUNKS_PER_DRAIN: u32 = 4096;
-/// How often a queue that is taken is tried again. The kernel has nothing to wait on for that.
+/// How soon a queue that is taken is tried again; twice as long after each attempt, because an attempt holds
+/// the lock of the interface, which the teardown that is waited for needs too. The kernel has nothing to wait on.
 const TAKEN_QUEUE_RETRY: Duration = Duration::from_millis(20);
+const TAKEN_QUEUE_LONGEST_RETRY: Duration = Duration::from_millis(500);
 /// The group number of the provided buffers: the ring is the receiver's own, so any will do.
 const GROUP: u16 = 0;
 
@@ -91,6 +95,7 @@ impl ReceiverBuilder {
             refill_entries: None,
             refill_region: RefillRegion::default(),
             taken_queue_wait: Duration::from_secs(5),
+            spin: Duration::from_micros(20),
         }
     }
 
@@ -164,6 +169,15 @@ impl ReceiverBuilder {
         self
     }
 
+    /// How long [`Receiver::wait`] looks for work before it sleeps. 20 µs if never called; zero to sleep at once.
+    ///
+    /// It pays where data comes in quick succession: waking a sleeper costs the sender's CPU more than the data.
+    /// Where nothing was found, the next waits do not look, fewer and fewer do.
+    pub fn spin(mut self, span: Duration) -> Self {
+        self.spin = span;
+        self
+    }
+
     /// Builds the receiver, owned by this thread. Blocks while it
     /// [waits for a queue](Self::taken_queue_wait).
     ///
@@ -177,13 +191,17 @@ impl ReceiverBuilder {
         for &source in better {
             match self.try_source(source) {
                 Ok((ring, pool)) => {
-                    return Ok(Receiver::new(ring, pool, source, fallbacks, &support))
+                    return Ok(Receiver::new(
+                        ring, pool, source, fallbacks, &support, self.spin,
+                    ))
                 }
                 Err(error) => fallbacks.push(Fallback { source, error }),
             }
         }
         let (ring, pool) = self.try_source(last)?;
-        Ok(Receiver::new(ring, pool, last, fallbacks, &support))
+        Ok(Receiver::new(
+            ring, pool, last, fallbacks, &support, self.spin,
+        ))
     }
 
     fn try_source(&self, source: Source) -> Result<(Ring, Pool), Error> {
@@ -192,17 +210,17 @@ impl ReceiverBuilder {
             Source::NoDevice => Device::None,
             Source::Buffers => return self.buffers(),
         };
-        let mut waited = Duration::ZERO;
+        // By the clock: an attempt pins the whole area, which can take longer than a pause.
+        let start = clock::coarse();
+        let mut retry = TAKEN_QUEUE_RETRY;
         loop {
-            match self.zcrx(device) {
-                Err(error)
-                    if error.errno() == Some(Errno::EXIST) && waited < self.taken_queue_wait =>
-                {
-                    pause(TAKEN_QUEUE_RETRY);
-                    waited += TAKEN_QUEUE_RETRY;
-                }
-                result => return result,
+            let result = self.zcrx(device);
+            let taken = matches!(&result, Err(error) if error.errno() == Some(Errno::EXIST));
+            if !taken || clock::coarse().saturating_sub(start) >= self.taken_queue_wait {
+                return result;
             }
+            clock::pause(retry);
+            retry = (retry * 2).min(TAKEN_QUEUE_LONGEST_RETRY);
         }
     }
 
@@ -267,11 +285,4 @@ impl ReceiverBuilder {
         }
         builder.build()
     }
-}
-
-/// Lets some milliseconds pass.
-fn pause(span: Duration) {
-    let milliseconds = span.as_millis().try_into().unwrap_or(i32::MAX);
-    // SAFETY: no descriptors are passed, so the null pointer is not read.
-    unsafe { libc::poll(core::ptr::null_mut(), 0, milliseconds) };
 }

@@ -11,6 +11,8 @@ pub mod sizing;
 #[cfg(feature = "alloc")]
 mod builder;
 #[cfg(feature = "alloc")]
+mod clock;
+#[cfg(feature = "alloc")]
 mod dispatch;
 #[cfg(feature = "alloc")]
 mod pool;
@@ -18,6 +20,8 @@ mod pool;
 mod receiver;
 #[cfg(feature = "alloc")]
 mod socket;
+#[cfg(feature = "alloc")]
+mod spin;
 #[cfg(feature = "alloc")]
 mod stall;
 #[cfg(feature = "alloc")]

@@ -3,6 +3,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use libc::c_int;
 
@@ -10,6 +11,7 @@ use super::builder::{Fallback, ReceiverBuilder, Source};
 use super::pool::Pool;
 use super::request::{End, Pause, Request};
 use super::socket::{is_listening, is_tcp, Rejected};
+use super::spin::Spin;
 use super::stall::StallCheck;
 use super::table::{Phase, Role, Socket, SocketId, Table};
 use crate::fd::Fd;
@@ -116,6 +118,7 @@ pub struct Receiver {
     pub(super) can_flush: bool,
     /// On kernels whose requests can stall: when all sockets were last looked at.
     pub(super) stall_check: Option<StallCheck>,
+    pub(super) spin: Spin,
     pub(super) counters: Counters,
 }
 
@@ -131,6 +134,7 @@ impl Receiver {
         source: Source,
         fallbacks: Vec<Fallback>,
         support: &Support,
+        spin: Duration,
     ) -> Self {
         let flush_at = match (&mut pool, source) {
             // Without a device the kernel takes nothing back by itself. Often enough that recently
@@ -160,6 +164,7 @@ impl Receiver {
             stall_check: (source != Source::Buffers)
                 .then(|| StallCheck::needed(support))
                 .flatten(),
+            spin: Spin::new(spin),
             counters: Counters::default(),
         }
     }

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use libc::c_int;
 
+use super::clock;
 use super::receiver::Receiver;
 use super::table::{Phase, Role};
 use crate::uapi;
@@ -23,12 +24,14 @@ impl StallCheck {
     /// The check, if this kernel needs it. The operation to add areas came with the kernel that mended
     /// the stall, and whether it is there can be asked.
     pub(super) fn needed(support: &Support) -> Option<Self> {
-        (!support.has_control(uapi::ZCRX_CTRL_ADD_AREA)).then(|| Self { last: now() })
+        (!support.has_control(uapi::ZCRX_CTRL_ADD_AREA)).then(|| Self {
+            last: clock::coarse(),
+        })
     }
 
     /// Whether it is time to look again.
     fn is_due(&mut self) -> bool {
-        let now = now();
+        let now = clock::coarse();
         let due = now.saturating_sub(self.last) >= Self::INTERVAL;
         if due {
             self.last = now;
@@ -60,16 +63,4 @@ fn has_unread_bytes(fd: c_int) -> bool {
     // SAFETY: FIONREAD writes one int, to a live, exclusively borrowed local.
     let rc = unsafe { libc::ioctl(fd, libc::FIONREAD, core::ptr::from_mut(&mut bytes)) };
     rc == 0 && bytes > 0
-}
-
-/// Time since some fixed moment, a few milliseconds coarse, without a system call.
-fn now() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: time is a live, exclusively borrowed local.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
