@@ -100,6 +100,12 @@ errnos! {
     BADFD = EBADFD, "descriptor in the wrong state";
     NOTSOCK = ENOTSOCK, "not a socket";
     OPNOTSUPP = EOPNOTSUPP, "operation not supported";
+    PROTO = EPROTO, "protocol error";
+    BADR = EBADR, "completions were dropped";
+    NETDOWN = ENETDOWN, "network is down";
+    NETUNREACH = ENETUNREACH, "network is unreachable";
+    HOSTDOWN = EHOSTDOWN, "host is down";
+    HOSTUNREACH = EHOSTUNREACH, "no route to host";
     CONNABORTED = ECONNABORTED, "connection aborted";
     CONNRESET = ECONNRESET, "connection reset by peer";
     NOBUFS = ENOBUFS, "no buffer space";

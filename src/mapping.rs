@@ -51,6 +51,17 @@ impl Mapping {
         Ok(mapping)
     }
 
+    /// Frees the memory and keeps the range of addresses, for good: an access by whoever still knows one of
+    /// them is an error, and never reaches memory of anybody else.
+    pub(crate) fn retire(self) {
+        let flags = libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let base = self.base.as_ptr().cast();
+        // SAFETY: the range is self's own whole mapping, which nobody uses after this; what replaces it cannot
+        // be accessed. If the call fails, the old mapping stays as it was.
+        let _ = unsafe { libc::mmap(base, self.len, libc::PROT_NONE, flags, -1, 0) };
+        core::mem::forget(self);
+    }
+
     fn map(len: usize, flags: c_int, fd: c_int, offset: libc::off_t) -> Result<Self, Errno> {
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a null hint without MAP_FIXED never replaces a mapping that somebody uses; a bad

@@ -23,9 +23,11 @@ pub const MAX_BUFFERS: u32 = 32768;
 
 /// A ring of equally long buffers that the kernel picks from as data arrives.
 ///
-/// The kernel writes to these buffers by their address, whenever a request on the ring picks one. So the
-/// value keeps the ring open, unregisters itself when it drops, and leaks its memory if the kernel
-/// refuses that (for a call from another thread than the ring's owner).
+/// The kernel writes to these buffers by their address, whenever a request on the ring picks one, or has
+/// picked one and still waits for data: a worker thread of the kernel does that. So the value keeps the ring
+/// open and unregisters itself when it drops, and its addresses are never given to anybody else, unless
+/// somebody [vouches](Self::assume_unused) that no request has picked one: the memory is freed, the range of
+/// addresses stays taken.
 ///
 /// | access | ordering | pairs with (kernel 7.3, `io_uring/kbuf.c`) |
 /// |---|---|---|
@@ -43,6 +45,7 @@ pub struct BufferRing {
     buffer_len: u32,
     pool: PoolId,
     memory: Option<(Mapping, Area)>,
+    unused: bool,
 }
 
 impl BufferRing {
@@ -113,12 +116,23 @@ impl BufferRing {
             buffer_len,
             pool,
             memory,
+            unused: false,
         };
         for id in 0..count {
             this.write(id);
         }
         this.publish();
         Ok(this)
+    }
+
+    /// Says that no request will write to the buffers any more, so that dropping this can give their addresses
+    /// back.
+    ///
+    /// # Safety
+    ///
+    /// No request that receives from this group may be in the kernel now or later.
+    pub unsafe fn assume_unused(&mut self) {
+        self.unused = true;
     }
 
     /// The group that submissions name.
@@ -238,9 +252,14 @@ impl Drop for BufferRing {
                 1,
             )
         };
+        let Some((ring, area)) = self.memory.take() else {
+            return;
+        };
         if unregistered.is_err() {
-            // The kernel may still pick these buffers: their memory must never become another's.
-            core::mem::forget(self.memory.take());
+            // The kernel goes on picking these buffers, and reads the ring of them.
+            core::mem::forget((ring, area));
+        } else if !self.unused {
+            area.retire();
         }
     }
 }

@@ -163,7 +163,8 @@ impl ReceiverBuilder {
     }
 
     /// How long [`build`](Self::build) waits for a queue that is taken (EEXIST). 5 seconds if never called:
-    /// the kernel takes a queue from a process that ended, or dropped its ring, in its own time.
+    /// the kernel takes a queue from a process that ended, or dropped its ring, in its own time. The same
+    /// errno can mean that an XDP program is attached, which no waiting helps.
     pub fn taken_queue_wait(mut self, wait: Duration) -> Self {
         self.taken_queue_wait = wait;
         self

@@ -4,7 +4,7 @@ use libc::c_int;
 
 use super::receiver::{Event, Receiver};
 use super::request::{Completion, End, Next, Pause};
-use super::table::{Phase, Role, Socket, SocketId};
+use super::table::{Action, Phase, Role, Socket, SocketId};
 use crate::errno::Errno;
 use crate::fd::Fd;
 use crate::ring::Cqe;
@@ -45,7 +45,7 @@ impl Receiver {
     fn on_completion(&mut self, cqe: &Cqe) -> Option<Event> {
         let id = SocketId::from_user_data(cqe.user_data());
         let socket = self.table.get_mut(id)?;
-        let abandoned = socket.phase == Phase::Abandoned;
+        let ending = matches!(socket.phase, Phase::Ending(_));
         let request = match &mut socket.role {
             Role::Stream(request) => request,
             Role::Listener => return self.on_accept(id, cqe),
@@ -60,7 +60,7 @@ impl Receiver {
             // SAFETY: the completion is that of a receive request which this receiver submitted, for
             // its own pool on its own ring (user_data names it); each is read once, here.
             match unsafe { self.pool.take(cqe) } {
-                Ok(chunk) if chunk.len() == 0 || abandoned => self.return_unread(chunk),
+                Ok(chunk) if chunk.len() == 0 || ending => self.return_unread(chunk),
                 Ok(chunk) => {
                     self.counters.chunks += 1;
                     self.counters.bytes += u64::from(chunk.len());
@@ -73,7 +73,7 @@ impl Receiver {
                 }
             }
         }
-        if outcome.next != Next::Active || abandoned {
+        if outcome.next != Next::Active || ending {
             self.after(id, outcome.next, cqe.more());
         }
         event
@@ -90,36 +90,24 @@ impl Receiver {
         let Some(socket) = self.table.get_mut(id) else {
             return;
         };
-        let next = match (socket.phase, next) {
-            (Phase::Abandoned, _) => {
-                if !more {
-                    self.table.remove(id);
-                }
-                return;
-            }
-            // The cancellation and the pause crossed: the caller wants no more of it.
-            (Phase::Cancelling, Next::Rearm(_)) => Next::Ended(End::Cancelled),
-            (Phase::Restarting, Next::Ended(End::Cancelled)) => Next::Rearm(Pause::Interrupted),
-            (_, next) => next,
-        };
-        match next {
-            Next::Active => {}
-            Next::Rearm(pause) => {
+        match socket.phase.after(next, more) {
+            Action::Nothing => {}
+            Action::Pause(pause) => {
                 socket.phase = Phase::Paused(pause);
                 match pause {
                     Pause::CqFull => self.counters.cq_full += 1,
                     Pause::PoolDry => self.counters.pool_dry += 1,
                     Pause::Interrupted => {}
                 }
-                let list = if pause == Pause::PoolDry {
-                    &mut self.dry
-                } else {
-                    &mut self.rearm
-                };
+                let dry = pause == Pause::PoolDry;
+                let list = if dry { &mut self.dry } else { &mut self.rearm };
                 list.push(id);
             }
-            Next::Ended(end) if more => self.abandon(id, end),
-            Next::Ended(end) => self.end(id, end),
+            Action::CancelAndEnd(end) => {
+                socket.phase = Phase::Ending(end);
+                self.cancel.push(id);
+            }
+            Action::End(end) => self.end(id, end),
         }
     }
 
@@ -133,47 +121,39 @@ impl Receiver {
         }
     }
 
-    /// Ends a stream whose request is still in the kernel: it is cancelled, and what it still delivers is
-    /// returned unread. The descriptor that the event carries is a second one for the same socket.
-    fn abandon(&mut self, id: SocketId, end: End) {
-        let Some(socket) = self.table.get_mut(id) else {
-            return;
-        };
-        socket.phase = Phase::Abandoned;
-        let second = Fd::duplicate(socket.fd.as_raw());
-        self.cancel.push(id);
-        match second {
-            Ok(fd) => self.events.push_back(Event::Ended {
-                socket: id,
-                end,
-                fd,
-            }),
-            // No descriptor is left: the caller gets the socket's own, and the kernel keeps the file.
-            Err(_) => self.end(id, end),
-        }
-    }
-
     fn on_accept(&mut self, id: SocketId, cqe: &Cqe) -> Option<Event> {
         let next = match cqe.result() {
-            Ok(fd) => {
-                // SAFETY: an accept completion gives a new descriptor that belongs to whoever reads it,
-                // and each completion is read once.
-                let connection = unsafe { Fd::from_raw(fd as c_int) };
-                if !cqe.more() {
-                    self.after(id, Next::Rearm(Pause::Interrupted), false);
-                }
-                return Some(Event::Accepted {
-                    listener: id,
-                    connection,
-                });
-            }
+            Ok(_) if cqe.more() => Next::Active,
+            Ok(_) => Next::Rearm(Pause::Interrupted),
             Err(Errno::CANCELED) => Next::Ended(End::Cancelled),
-            Err(Errno::INTR | Errno::AGAIN | Errno::CONNABORTED) => Next::Rearm(Pause::Interrupted),
+            // What befell one connection, or its network, is not the listener's end: accept(2).
+            Err(
+                Errno::INTR
+                | Errno::AGAIN
+                | Errno::CONNABORTED
+                | Errno::PROTO
+                | Errno::NETDOWN
+                | Errno::NETUNREACH
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH,
+            ) => Next::Rearm(Pause::Interrupted),
+            // No descriptor or memory is left just now: tried again a little later.
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
+                Next::Rearm(Pause::PoolDry)
+            }
             Err(errno) => Next::Ended(End::Failed(errno)),
         };
+        let ending = matches!(self.table.get(id)?.phase, Phase::Ending(_));
         if !cqe.more() {
             self.after(id, next, false);
         }
-        None
+        let fd = cqe.result().ok()?;
+        // SAFETY: an accept completion gives a new descriptor that belongs to whoever reads it, and each
+        // completion is read once.
+        let connection = unsafe { Fd::from_raw(fd as c_int) };
+        (!ending).then_some(Event::Accepted {
+            listener: id,
+            connection,
+        })
     }
 }

@@ -103,6 +103,20 @@ impl Pool {
         }
     }
 
+    /// Says that no request will write to the pool's memory any more.
+    ///
+    /// # Safety
+    ///
+    /// As [`BufferRing::assume_unused`].
+    pub(super) unsafe fn assume_unused(&mut self) {
+        match self {
+            // The kernel has pinned this memory: unmapping it is safe at any time.
+            Self::Zcrx(_) => {}
+            // SAFETY: the caller's promise.
+            Self::Buffers(ring) => unsafe { ring.assume_unused() },
+        }
+    }
+
     pub(super) fn copies(&self) -> Option<Copies> {
         match self {
             Self::Zcrx(ifq) => ifq.copies(),

@@ -58,7 +58,8 @@ pub enum Wait {
     TimedOut,
     /// A signal arrived.
     Interrupted,
-    /// At least one socket waits for buffers: recycle chunks. It is tried again with the next wait.
+    /// At least one socket waits for buffers: recycle chunks; or a listener for a descriptor: close some. It
+    /// is tried again with the next wait.
     Starved,
 }
 
@@ -261,9 +262,11 @@ impl Receiver {
                 *phase = Phase::Cancelling;
                 self.cancel.push(socket);
             }
-            Phase::Paused(_) => self.end(socket, End::Cancelled),
-            Phase::Cancelling => {}
-            Phase::Abandoned => return false,
+            Phase::Paused(_) => {
+                self.dry.retain(|&dry| dry != socket);
+                self.end(socket, End::Cancelled);
+            }
+            Phase::Cancelling | Phase::Ending(_) => {}
         }
         true
     }
@@ -298,7 +301,7 @@ impl Receiver {
             Err(other) => return Err(other),
         }
         self.counters.outstanding -= 1;
-        self.unflushed += 1;
+        self.unflushed = self.unflushed.saturating_add(1);
         self.retry_dry = true;
         Ok(())
     }
@@ -308,7 +311,10 @@ impl Drop for Receiver {
     /// Ends all requests, so that sockets and listeners are closed by now and not whenever the kernel gets round
     /// to tearing the ring down. Connections that were accepted and never looked at are closed too.
     fn drop(&mut self) {
-        self.cancel_everything();
-        while self.next_event().is_some() {}
+        if self.end_everything() {
+            // SAFETY: the ring has no other requests than this receiver's, and none of these is in the
+            // kernel any more.
+            unsafe { self.pool.assume_unused() };
+        }
     }
 }

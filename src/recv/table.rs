@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::request::{Pause, Request};
+use super::request::{End, Next, Pause, Request};
 use crate::fd::Fd;
 
 /// Names a socket or listener of one [`Receiver`](super::Receiver). Never reused for another.
@@ -63,8 +63,40 @@ pub(super) enum Phase {
     Cancelling,
     /// In the kernel, cancelled in order to be submitted again.
     Restarting,
-    /// Over for the caller, but the kernel has not said its last word.
-    Abandoned,
+    /// In the kernel, cancelled because it cannot go on: ends like this once the kernel has let go.
+    Ending(End),
+}
+
+/// What a completion makes of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Nothing,
+    Pause(Pause),
+    /// Cancel it, and end it like this when the kernel has let go.
+    CancelAndEnd(End),
+    End(End),
+}
+
+impl Phase {
+    /// Whether the kernel has a request of the socket's.
+    pub(super) fn is_in_kernel(self) -> bool {
+        !matches!(self, Self::Paused(_))
+    }
+
+    /// What follows a completion that means `next`; `more` if the kernel will post others.
+    pub(super) fn after(self, next: Next, more: bool) -> Action {
+        match (self, next) {
+            (Self::Ending(_), _) if more => Action::Nothing,
+            (Self::Ending(end), _) => Action::End(end),
+            // The cancellation and the pause crossed: the caller wants no more of it.
+            (Self::Cancelling, Next::Rearm(_)) => Action::End(End::Cancelled),
+            (Self::Restarting, Next::Ended(End::Cancelled)) => Action::Pause(Pause::Interrupted),
+            (_, Next::Active) => Action::Nothing,
+            (_, Next::Rearm(pause)) => Action::Pause(pause),
+            (phase, Next::Ended(end)) if more && phase.is_in_kernel() => Action::CancelAndEnd(end),
+            (_, Next::Ended(end)) => Action::End(end),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -177,7 +209,15 @@ mod tests {
         let second = table.insert(socket());
         assert_ne!(first, second);
         assert_eq!(first.slot, second.slot);
-        assert!(table.get(first).is_none() && table.get_mut(second).is_some());
+        assert!(table.get(first).is_none() && table.get_mut(first).is_none());
+        assert!(table.get(second).is_some() && table.get_mut(second).is_some());
+        let third = table.insert(socket());
+        assert_ne!(second.index(), third.index());
+        assert_eq!(
+            table.iter_mut().map(|(id, _)| id).collect::<Vec<_>>(),
+            [second, third]
+        );
+        assert!(table.remove(third).is_some());
         assert_eq!(SocketId::from_user_data(second.user_data()), second);
         assert_eq!(table.len(), 1);
     }
@@ -186,6 +226,12 @@ mod tests {
     fn a_worn_out_slot_is_retired() {
         let mut table = Table::default();
         let id = table.insert(socket());
+        const {
+            assert!(
+                Table::LAST_GENERATION < u32::MAX,
+                "NOBODY would be somebody"
+            )
+        };
         table.slots[0].generation = Table::LAST_GENERATION;
         let last = SocketId {
             generation: Table::LAST_GENERATION,
@@ -194,5 +240,37 @@ mod tests {
         assert_ne!(last.user_data(), NOBODY);
         assert!(table.remove(last).is_some());
         assert_eq!(table.insert(socket()).slot, 1);
+    }
+
+    #[test]
+    fn what_follows_a_completion() {
+        use {Action as A, End as E, Next as N, Pause as P, Phase as Ph};
+        let rearm = N::Rearm(P::CqFull);
+        let ended = N::Ended(E::Eof);
+        let cancelled = N::Ended(E::Cancelled);
+        let ending = Ph::Ending(E::Malformed);
+        let paused = Ph::Paused(P::PoolDry);
+        for (phase, next, more, action) in [
+            (Ph::Active, N::Active, true, A::Nothing),
+            (Ph::Active, rearm, false, A::Pause(P::CqFull)),
+            (Ph::Active, ended, false, A::End(E::Eof)),
+            (Ph::Active, ended, true, A::CancelAndEnd(E::Eof)),
+            (Ph::Active, cancelled, false, A::End(E::Cancelled)),
+            (Ph::Cancelling, N::Active, true, A::Nothing),
+            (Ph::Cancelling, rearm, false, A::End(E::Cancelled)),
+            (Ph::Cancelling, cancelled, false, A::End(E::Cancelled)),
+            (Ph::Cancelling, ended, false, A::End(E::Eof)),
+            (Ph::Restarting, cancelled, false, A::Pause(P::Interrupted)),
+            (Ph::Restarting, rearm, false, A::Pause(P::CqFull)),
+            (Ph::Restarting, ended, false, A::End(E::Eof)),
+            (ending, N::Active, true, A::Nothing),
+            (ending, ended, true, A::Nothing),
+            (ending, cancelled, false, A::End(E::Malformed)),
+            (ending, rearm, false, A::End(E::Malformed)),
+            // The kernel has no request that could be cancelled.
+            (paused, ended, true, A::End(E::Eof)),
+        ] {
+            assert_eq!(phase.after(next, more), action, "{phase:?} {next:?} {more}");
+        }
     }
 }

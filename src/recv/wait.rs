@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::clock;
 use super::receiver::{Receiver, Wait};
 use super::stall::StallCheck;
 use super::table::{Phase, Role, SocketId, NOBODY};
@@ -11,6 +12,8 @@ use crate::zcrx::Chunk;
 
 /// How long a socket waits for buffers, if nobody returns any, before it is tried again.
 const DRY_RETRY: Duration = Duration::from_millis(1);
+/// How long a receiver that is dropped waits for the kernel to let go.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 impl Receiver {
     /// Returns recycled chunks, submits what is to be submitted, and waits for something to happen, at
@@ -58,6 +61,7 @@ impl Receiver {
         if !self.events.is_empty() || self.refresh() {
             return Ok(true);
         }
+        self.ring.check()?;
         // The queue is drained and its head published: the right moment to let in what waits in the
         // kernel, and to submit again what was refused meanwhile. Not the other way round: as long as
         // one completion waits, the kernel posts no other.
@@ -145,13 +149,32 @@ impl Receiver {
         Ok(())
     }
 
-    /// Cancels all requests and has the kernel finish what it has put off. Errors change nothing: the kernel
-    /// does the same when the ring is closed, only later.
-    pub(super) fn cancel_everything(&mut self) {
-        if self.push(Sqe::cancel_all().user_data(NOBODY)).is_ok() {
-            let _ = self.ring.submit_and_wait(0);
-            let _ = self.ring.submit_and_wait(0);
+    /// Cancels all requests and waits, not for long, until the kernel has let go of each; whether it has. The
+    /// kernel does the same when the ring is closed, only later.
+    pub(super) fn end_everything(&mut self) -> bool {
+        let cancelled = self.push(Sqe::cancel_all().user_data(NOBODY));
+        let start = clock::coarse();
+        while cancelled.is_ok() && clock::coarse().saturating_sub(start) < LAST_WAIT {
+            while self.next_event().is_some() {}
+            let overflow = self.ring.has_overflow();
+            let in_kernel = self
+                .table
+                .iter_mut()
+                .any(|(_, socket)| socket.phase.is_in_kernel());
+            if !in_kernel && !overflow {
+                return true;
+            }
+            let more = if overflow {
+                self.ring.flush_overflow()
+            } else {
+                self.ring.submit_and_wait_for(1, DRY_RETRY).map(drop)
+            };
+            if more.is_err() {
+                break;
+            }
         }
+        while self.next_event().is_some() {}
+        false
     }
 
     /// The submission of a paused socket; `None` if it has ended meanwhile.

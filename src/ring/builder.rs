@@ -235,13 +235,17 @@ impl RingBuilder {
         if !sq.is_power_of_two() || !cq.is_power_of_two() {
             return Err(answer("entries are no power of two"));
         }
+        // With that, none of the sums below can overflow.
+        if sq > MAX_SUBMISSION_ENTRIES || cq > MAX_COMPLETION_ENTRIES {
+            return Err(answer("more entries than it allows"));
+        }
         let has_array = params.flags & uapi::IORING_SETUP_NO_SQARRAY == 0;
         let sq_end = if has_array {
-            params.sq_off.array as usize + sq as usize * 4
+            (params.sq_off.array as usize).saturating_add(sq as usize * 4)
         } else {
             0
         };
-        let cq_end = params.cq_off.cqes as usize + cq as usize * layout.slot_size();
+        let cq_end = (params.cq_off.cqes as usize).saturating_add(cq as usize * layout.slot_size());
         let rings = map(sq_end.max(cq_end), uapi::IORING_OFF_SQ_RING)?;
         let sqes = map(
             sq as usize * size_of::<uapi::io_uring_sqe>(),

@@ -30,6 +30,8 @@ pub struct CompletionQueue {
     head: Index,
     /// The tail as last loaded; may lag behind `ktail`.
     tail: Index,
+    /// The tail as last seen makes no sense.
+    broken: bool,
 }
 
 // SAFETY: the pointers name memory that the promise of from_raw_parts keeps alive, with this value
@@ -72,6 +74,7 @@ impl CompletionQueue {
             layout,
             head,
             tail: head,
+            broken: false,
         }
     }
 
@@ -85,6 +88,13 @@ impl CompletionQueue {
         self.mask + 1
     }
 
+    /// Whether the tail, when last looked at, was one that no kernel writes: further from the head than the
+    /// queue is long. Nothing is delivered then, because none of it could be told from what was read before.
+    #[inline]
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Looks for new entries; answers how many slots are ready to be read.
     #[inline]
     pub fn refresh(&mut self) -> u32 {
@@ -93,10 +103,12 @@ impl CompletionQueue {
         // Acquire: pairs with the kernel's release in io_commit_cqring, so that the entries before
         // the tail are seen whole.
         let tail = Index::new(ktail.load(Ordering::Acquire));
-        // A kernel never publishes more than the queue holds. If it claims to, the walk still ends
-        // after one lap, and each entry is judged by itself.
-        let ready = tail.distance_from(self.head).min(self.entries());
-        self.tail = self.head.advanced(ready);
+        let ready = tail.distance_from(self.head);
+        self.broken = ready > self.entries();
+        if self.broken {
+            return 0;
+        }
+        self.tail = tail;
         ready
     }
 
@@ -266,11 +278,19 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_beyond_the_queue_ends_the_walk_after_one_lap() {
+    fn a_tail_that_makes_no_sense_delivers_nothing() {
         let mut twin = CompletionTwin::new(CqeLayout::Narrow, 4, 0);
         // SAFETY: the twin outlives the queue and keeps to the kernel's side.
         let mut queue = unsafe { twin.queue() };
-        twin.commit(1 << 20);
-        assert_eq!(queue.drain().count(), 4);
+        assert!(twin.post(1, 0, 0, None));
+        assert_eq!((queue.drain().count(), queue.is_broken()), (1, false));
+        twin.commit(5); // more than the queue holds
+        assert_eq!((queue.drain().count(), queue.is_broken()), (0, true));
+        twin.commit(u32::MAX - 5); // behind the head
+        assert_eq!((queue.drain().count(), queue.is_broken()), (0, true));
+        twin.commit(1); // where it was
+        assert!(twin.post(2, 0, 0, None));
+        assert_eq!(queue.drain().next().unwrap().unwrap().user_data(), 2);
+        assert!(!queue.is_broken());
     }
 }

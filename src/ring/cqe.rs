@@ -241,6 +241,7 @@ mod tests {
     fn strides() {
         assert_eq!(Entry::Wide.slots(CqeLayout::Mixed), 2);
         assert_eq!(Entry::Wide.slots(CqeLayout::Wide), 1);
+        assert_eq!(Entry::Narrow.slots(CqeLayout::Narrow), 1);
         for entry in [Entry::Narrow, Entry::Filler, Entry::Malformed] {
             assert_eq!(entry.slots(CqeLayout::Mixed), 1);
         }
@@ -260,6 +261,10 @@ mod tests {
         assert_eq!(cqe.result(), Ok(5));
         assert_eq!(cqe.buffer_id(), None);
         assert_eq!(cqe.extra(), Some([1, 2]));
-        assert!(cqe.more());
+        assert!(cqe.more() && !cqe.socket_nonempty());
+        assert_eq!(cqe.flags(), IORING_CQE_F_MORE | F32);
+        let cqe = Cqe::narrow(0, 0, IORING_CQE_F_SOCK_NONEMPTY);
+        assert!(!cqe.more() && cqe.socket_nonempty());
+        assert_eq!(cqe.flags(), IORING_CQE_F_SOCK_NONEMPTY);
     }
 }

@@ -254,6 +254,19 @@ impl Ring {
         }
     }
 
+    /// Fails if the completion queue is [broken](CompletionQueue::is_broken): then no completion will come.
+    ///
+    /// # Errors
+    ///
+    /// The kernel wrote what it never writes.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.completions.is_broken() {
+            let how = "the completion queue's tail is further from its head than the queue is long";
+            return Err(Error::new(&ENTER, [0, 0], Reason::Answer(how), &[]));
+        }
+        Ok(())
+    }
+
     /// Whether completions wait in the kernel because the queue was full when they came.
     ///
     /// As long as one does, zero-copy receive posts nothing more: drain the queue, then
@@ -275,6 +288,7 @@ impl Ring {
     /// Completions that the kernel had to drop because it had no memory to keep them. Not 0 means
     /// that something was lost for good.
     pub fn dropped_completions(&self) -> u32 {
+        // Relaxed: a count that orders nothing; the kernel adds to it (io_cqe_overflow).
         // SAFETY: koverflow points into the ring mapping that self owns.
         unsafe { self.koverflow.as_ref() }.load(Ordering::Relaxed)
     }
@@ -346,6 +360,10 @@ fn enter_error(to_submit: u32, completions: u32, errno: Errno) -> Error {
         Errno::AGAIN | Errno::NOMEM => &[Cause {
             cause: "the kernel has no memory for more requests",
             remedy: "read completions and try again",
+        }],
+        Errno::BADR => &[Cause {
+            cause: "the kernel had no memory to keep completions that found the queue full, and dropped them",
+            remedy: "ask for more completion entries, or more memory",
         }],
         Errno::BUSY => &[Cause {
             cause: "completions wait in the kernel for room in the queue",

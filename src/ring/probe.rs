@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use super::{CqeLayout, RingBuilder, RingFd, Sqe};
+use crate::errno::Errno;
 use crate::uapi;
 
 /// Whether this kernel keeps to its own rules when a mixed completion queue is full.
@@ -22,22 +23,30 @@ pub fn mixed_completions_are_sound() -> bool {
     static VERDICT: AtomicU8 = AtomicU8::new(UNKNOWN);
     // Relaxed: the verdict says nothing about other memory, and a second trial comes to the same one.
     match VERDICT.load(Ordering::Relaxed) {
-        UNKNOWN => {
-            let sound = try_it().unwrap_or(false);
-            VERDICT.store(if sound { SOUND } else { UNSOUND }, Ordering::Relaxed);
-            sound
-        }
+        UNKNOWN => match try_it() {
+            Ok(sound) => {
+                VERDICT.store(if sound { SOUND } else { UNSOUND }, Ordering::Relaxed);
+                sound
+            }
+            // Not tried, for lack of descriptors or memory for instance: that may be otherwise next time.
+            Err(()) => false,
+        },
         verdict => verdict == SOUND,
     }
 }
 
 /// Fills a queue so that the filler is all that fits of a wide completion, then asks for one more narrow
-/// one. `None` if the ring cannot be had.
-fn try_it() -> Option<bool> {
+/// one. An error if it could not be tried.
+fn try_it() -> Result<bool, ()> {
     let builder = RingBuilder::new(4)
         .completion_entries(4)
         .layout(CqeLayout::Mixed);
-    let mut ring = builder.build().ok()?;
+    let mut ring = match builder.build() {
+        Ok(ring) => ring,
+        // The kernel has no mixed completions.
+        Err(error) if error.errno() == Some(Errno::INVAL) => return Ok(false),
+        Err(_) => return Err(()),
+    };
     let nops = [
         Sqe::nop(),
         Sqe::nop(),
@@ -46,14 +55,14 @@ fn try_it() -> Option<bool> {
         Sqe::nop(),
     ];
     for (nop, user_data) in nops.into_iter().zip(1..) {
-        ring.push(nop.user_data(user_data)).ok()?;
-        ring.submit().ok()?;
+        ring.push(nop.user_data(user_data)).map_err(drop)?;
+        ring.submit().map_err(drop)?;
     }
     // The fifth comes after the fourth, which waits in the kernel; so the queue holds three.
     let delivered = ring
         .completions()
         .map(|cqe| cqe.map_or(0, |cqe| cqe.user_data()));
-    Some(delivered.eq(1..=3))
+    Ok(delivered.eq(1..=3))
 }
 
 impl RingFd<'_> {

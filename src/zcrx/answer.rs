@@ -156,6 +156,18 @@ mod tests {
         let mut old = good(); // before kernel 7.3
         (old.reg.offsets.tail, old.reg.offsets.rqes) = (4, 64);
         assert_eq!(check(&old), Ok(()));
+        assert_eq!(
+            old.chunk_len() as usize,
+            page_size(),
+            "it does not say how long chunks are"
+        );
+        let mut tight = good(); // as close together, and as large, as can be
+        (tight.reg.offsets.tail, tight.reg.offsets.rqes) = (4, 8);
+        tight.reg.rx_buf_len = 4 * PAGE as u32;
+        assert_eq!(check(&tight), Ok(()));
+        tight.reg.rq_entries = 128; // these end where the statistics begin
+        tight.reg.offsets.rqes = (PAGE - 16 - 128 * 16) as u32;
+        assert_eq!(check(&tight), Ok(()));
     }
 
     #[test]

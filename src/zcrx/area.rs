@@ -100,7 +100,7 @@ impl Area {
     }
 
     /// All `len` bytes of a dmabuf, which the NIC fills without the kernel being able to read them: what the
-    /// NIC does not place cannot be copied there either, and ends the request (ENOMEM). Kernel 6.16, and only with
+    /// NIC does not place cannot be copied there either: such a request ends with ENOMEM each time it is submitted. Kernel 6.16, and only with
     /// an interface queue.
     ///
     /// # Safety
@@ -148,6 +148,12 @@ impl Area {
     #[allow(clippy::len_without_is_empty, reason = "an area is never empty")]
     pub fn len(&self) -> usize {
         self.mapping.len()
+    }
+
+    /// Frees the memory, but keeps its addresses from being used again: for the case that the kernel may still
+    /// write to one of them.
+    pub(crate) fn retire(self) {
+        self.mapping.retire();
     }
 
     /// The first byte.

@@ -212,6 +212,22 @@ mod tests {
     }
 
     #[test]
+    fn a_head_past_what_was_published_gives_no_room() {
+        let pool = PoolId::unique().unwrap();
+        let mut twin = RefillTwin::new(2, 0);
+        // SAFETY: the twin outlives the ring and keeps to the kernel's side.
+        let mut ring = unsafe { twin.ring(pool) };
+        ring.push(chunk(0, pool)).unwrap();
+        ring.push(chunk(1, pool)).unwrap();
+        assert_eq!((ring.entries(), ring.unpublished()), (2, 2));
+        twin.set_head(1); // nothing is published yet
+        assert_eq!(
+            ring.push(chunk(2, pool)),
+            Err(Unreturned::Full(chunk(2, pool)))
+        );
+    }
+
+    #[test]
     fn a_chunk_of_another_pool_is_handed_back() {
         let (ours, theirs) = (PoolId::unique().unwrap(), PoolId::unique().unwrap());
         let mut twin = RefillTwin::new(2, 0);

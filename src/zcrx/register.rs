@@ -164,12 +164,17 @@ impl IfqBuilder {
     }
 
     fn region_len(&self, support: &Support) -> usize {
-        let header = support.zcrx().map_or(HEADER_ROOM, |zcrx| {
-            let aligned = zcrx
-                .rq_hdr_size
-                .next_multiple_of(zcrx.rq_hdr_alignment.max(1));
-            HEADER_ROOM.max(aligned as usize)
-        });
+        // A kernel that says it needs more than a page for two words is not believed; registration then says
+        // whether it was right.
+        let header = support
+            .zcrx()
+            .and_then(|zcrx| {
+                zcrx.rq_hdr_size
+                    .checked_next_multiple_of(zcrx.rq_hdr_alignment)
+            })
+            .map_or(HEADER_ROOM, |aligned| {
+                HEADER_ROOM.max(aligned as usize).min(page_size())
+            });
         let entries = self.refill_entries.next_power_of_two() as usize;
         let entries = entries * size_of::<uapi::io_uring_zcrx_rqe>();
         (header + entries + size_of::<zcrx_stats>()).next_multiple_of(page_size())

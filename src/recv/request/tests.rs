@@ -30,6 +30,7 @@ fn every_terminal_result_of_zero_copy() {
         (-libc::EPROTONOSUPPORT, Next::Ended(End::NotPlainTcp)),
         (-libc::ECANCELED, Next::Ended(End::Cancelled)),
         (-libc::EINTR, Next::Rearm(Pause::Interrupted)),
+        (-libc::EAGAIN, Next::Rearm(Pause::Interrupted)),
         (-libc::ENOTSOCK, Next::Ended(End::Failed(Errno::NOTSOCK))),
         (-libc::EBADF, Next::Ended(End::Failed(Errno::BADF))),
         (-libc::ENOTCONN, Next::Ended(End::Failed(Errno::NOTCONN))),
@@ -133,7 +134,8 @@ fn the_last_completion_of_a_provided_receive_may_carry_data() {
 fn a_limit_is_told_from_the_end_of_the_stream_by_our_own_count() {
     let mut request = Request::new(Operation::ZeroCopy, Some(100));
     assert_eq!(request.arm(), 100);
-    assert_eq!(request.on_completion(data(60)).next, Next::Active);
+    let first = request.on_completion(data(60));
+    assert_eq!((first.buffer, first.next), (Some(60), Next::Active));
     let mut short = request;
     assert_eq!(short.on_completion(terminal(0)).next, Next::Ended(End::Eof));
     assert_eq!(request.on_completion(data(40)).next, Next::Active);
