@@ -2,6 +2,7 @@
 //! a process of its own, because it counts what the process has.
 
 use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use zcrx_sys::recv::{Event, Receiver, Source};
@@ -20,7 +21,25 @@ fn count() -> (usize, usize) {
     (fds, maps)
 }
 
+/// Accepts more connections than the completion queue holds, and drops all with most of them in the kernel.
+fn drop_with_accepts_that_overflow() {
+    let builder = Receiver::builder()
+        .source(Source::Buffers)
+        .completion_entries(2);
+    let mut receiver = builder.build().unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..8 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        receiver.listen(listener).unwrap();
+        peers.extend([(); 2].map(|()| TcpStream::connect(address).unwrap()));
+    }
+    let _ = receiver.wait(Some(Duration::from_secs(20))).unwrap();
+    let _ = receiver.wait(Some(Duration::from_secs(20))).unwrap();
+}
+
 fn everything_once() {
+    drop_with_accepts_that_overflow();
     let layouts = [None, Some(CqeLayout::Wide)];
     for source in [
         Source::Buffers,
