@@ -184,13 +184,9 @@ impl BufferRing {
             "the chunk belongs to another pool"
         );
         let (_, area) = self.memory.as_ref().expect("only drop takes the memory");
-        // SAFETY: take() checked offset and length against this area, which is mapped as long as self.
-        // The kernel writes to a buffer only after it was returned, which takes the chunk by value and
-        // so ends this borrow. Fresh mappings are zeroed, so the bytes are initialised.
-        unsafe {
-            let start = area.base().add(chunk.offset().within() as usize);
-            core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
-        }
+        // SAFETY: take() checked offset and length against this area. The kernel writes to a buffer only after it
+        // was returned, which takes the chunk by value and so ends this borrow.
+        unsafe { area.bytes(chunk) }
     }
 
     /// Returns a chunk; the kernel sees it with the next [`publish`](Self::publish). There is a slot

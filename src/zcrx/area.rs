@@ -2,6 +2,7 @@
 
 use core::ptr::NonNull;
 
+use super::chunk::Chunk;
 use crate::errno::Errno;
 use crate::error::{Attempt, Cause, Error, Reason};
 use crate::fd::Fd;
@@ -148,6 +149,22 @@ impl Area {
     #[allow(clippy::len_without_is_empty, reason = "an area is never empty")]
     pub fn len(&self) -> usize {
         self.mapping.len()
+    }
+
+    /// The bytes that `chunk` refers to.
+    ///
+    /// # Safety
+    ///
+    /// The chunk must have been resolved against this area, and nobody may write to its bytes during the
+    /// borrow.
+    #[inline]
+    pub(crate) unsafe fn bytes<'a>(&'a self, chunk: &'a Chunk) -> &'a [u8] {
+        // SAFETY: the bytes lie inside the mapping, which lives as long as self, and nobody writes to them
+        // (caller). They are initialised: fresh mappings are zeroed, and those of a device's buffer are its.
+        unsafe {
+            let start = self.base().add(chunk.offset().within() as usize);
+            core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
+        }
     }
 
     /// Frees the memory, but keeps its addresses from being used again: for the case that the kernel may still

@@ -162,15 +162,11 @@ impl Ifq {
             chunk.is_from(self.pool),
             "the chunk belongs to another pool"
         );
-        // SAFETY: take() resolved offset and length against this area (no other safe call
-        // makes a chunk of this pool), which is mapped as long as self. The kernel gave the bytes to this
-        // process with the completion, and reuses them only after the refill entry was published,
-        // which takes the chunk by value and so ends this borrow, or after the ring was closed, which
-        // self keeps open. They are initialised: fresh mappings are zeroed.
-        unsafe {
-            let start = self.area.base().add(chunk.offset().within() as usize);
-            core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
-        }
+        // SAFETY: take() resolved offset and length against this area (no other safe call makes a chunk of
+        // this pool). The kernel gave the bytes to this process with the completion, and reuses them only after
+        // the refill entry was published, which takes the chunk by value and so ends this borrow, or after
+        // the ring was closed, which self keeps open.
+        unsafe { self.area.bytes(chunk) }
     }
 
     /// Has the kernel consume what was published to the refill ring (`ZCRX_CTRL_FLUSH_RQ`, kernel
