@@ -82,7 +82,7 @@ impl Ring {
         }
     }
 
-    /// Fails if the completion queue is [broken](CompletionQueue::is_broken): then no completion will come.
+    /// Fails if the completion queue is [broken](super::CompletionQueue::is_broken): then no completion will come.
     ///
     /// # Errors
     ///
