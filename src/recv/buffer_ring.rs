@@ -56,6 +56,7 @@ impl BufferRing {
     /// # Errors
     ///
     /// An argument out of range; a group that is taken (EEXIST); no memory.
+    #[inline]
     pub fn register(
         ring: RingFd<'_>,
         group: u16,
@@ -131,16 +132,19 @@ impl BufferRing {
     /// # Safety
     ///
     /// No request that receives from this group may be in the kernel now or later.
+    #[inline]
     pub unsafe fn assume_unused(&mut self) {
         self.unused = true;
     }
 
     /// The group that submissions name.
+    #[inline]
     pub fn group(&self) -> u16 {
         self.group
     }
 
     /// Bytes in one buffer.
+    #[inline]
     pub fn buffer_len(&self) -> u32 {
         self.buffer_len
     }
@@ -234,6 +238,7 @@ impl BufferRing {
 }
 
 impl Drop for BufferRing {
+    #[inline]
     fn drop(&mut self) {
         let mut reg = io_uring_buf_reg {
             bgid: self.group,

@@ -30,6 +30,7 @@ pub enum Source {
 }
 
 impl core::fmt::Display for Source {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Queue { interface, queue } => {
@@ -51,6 +52,7 @@ pub struct Fallback {
 }
 
 impl core::fmt::Display for Fallback {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "not {}: {}", self.source, self.error)
     }
@@ -84,6 +86,7 @@ const TAKEN_QUEUE_LONGEST_RETRY: Duration = Duration::from_millis(500);
 const GROUP: u16 = 0;
 
 impl ReceiverBuilder {
+    #[inline]
     pub(super) fn new() -> Self {
         Self {
             sources: [Source::NoDevice, Source::Buffers].into(),
@@ -101,6 +104,7 @@ impl ReceiverBuilder {
 
     /// Takes the best source that works: the given queue, without a device, provided buffers. This is the
     /// default, with no queue. [`Receiver::fallbacks`] says why better ones did not work.
+    #[inline]
     pub fn auto(mut self, queue: Option<Source>) -> Self {
         self.sources = queue
             .into_iter()
@@ -110,6 +114,7 @@ impl ReceiverBuilder {
     }
 
     /// Insists on one source.
+    #[inline]
     pub fn source(mut self, source: Source) -> Self {
         self.sources = [source].into();
         self
@@ -120,6 +125,7 @@ impl ReceiverBuilder {
     ///
     /// A NIC fills its own receive ring from the area: at MTU 9000 with 8192 descriptors that alone took
     /// 96 to 128 MiB on one ConnectX-7.
+    #[inline]
     pub fn area_len(mut self, bytes: usize) -> Self {
         self.area_len = Some(bytes);
         self
@@ -127,36 +133,42 @@ impl ReceiverBuilder {
 
     /// Bytes in one buffer. If never called: what the NIC uses, a page without a device, 128 KiB for
     /// provided buffers.
+    #[inline]
     pub fn chunk_len(mut self, bytes: u32) -> Self {
         self.chunk_len = Some(bytes);
         self
     }
 
     /// Takes the area from reserved 2 MiB pages.
+    #[inline]
     pub fn huge_pages(mut self, huge_pages: bool) -> Self {
         self.huge_pages = huge_pages;
         self
     }
 
     /// Insists on a layout of the completion queue. Zero-copy receive works with the mixed and the wide.
+    #[inline]
     pub fn layout(mut self, layout: CqeLayout) -> Self {
         self.layout = Some(layout);
         self
     }
 
     /// Slots of the completion queue. A small one costs speed, never data.
+    #[inline]
     pub fn completion_entries(mut self, entries: u32) -> Self {
         self.completion_entries = Some(entries);
         self
     }
 
     /// Entries of the refill ring. A small one costs speed, never data.
+    #[inline]
     pub fn refill_entries(mut self, entries: u32) -> Self {
         self.refill_entries = Some(entries);
         self
     }
 
     /// Who allocates the refill ring.
+    #[inline]
     pub fn refill_region(mut self, region: RefillRegion) -> Self {
         self.refill_region = region;
         self
@@ -165,6 +177,7 @@ impl ReceiverBuilder {
     /// How long [`build`](Self::build) waits for a queue that is taken (EEXIST). 5 seconds if never called:
     /// the kernel takes a queue from a process that ended, or dropped its ring, in its own time. The same
     /// errno can mean that an XDP program is attached, which no waiting helps.
+    #[inline]
     pub fn taken_queue_wait(mut self, wait: Duration) -> Self {
         self.taken_queue_wait = wait;
         self
@@ -174,6 +187,7 @@ impl ReceiverBuilder {
     ///
     /// It pays where data comes in quick succession: waking a sleeper costs the sender's CPU more than the data.
     /// Where nothing was found, the next waits do not look, fewer and fewer do.
+    #[inline]
     pub fn spin(mut self, span: Duration) -> Self {
         self.spin = span;
         self
@@ -185,6 +199,7 @@ impl ReceiverBuilder {
     /// # Errors
     ///
     /// That of the last source, if none works.
+    #[inline]
     pub fn build(&self) -> Result<Receiver, Error> {
         let (&last, better) = self.sources.split_last().expect("there always is a source");
         let support = Support::query();
@@ -205,6 +220,7 @@ impl ReceiverBuilder {
         ))
     }
 
+    #[inline]
     fn try_source(&self, source: Source) -> Result<(Ring, Pool), Error> {
         let device = match source {
             Source::Queue { interface, queue } => Device::Queue { interface, queue },
@@ -225,6 +241,7 @@ impl ReceiverBuilder {
         }
     }
 
+    #[inline]
     fn zcrx(&self, device: Device) -> Result<(Ring, Pool), Error> {
         let default = if device == Device::None {
             16 << 20
@@ -250,6 +267,7 @@ impl ReceiverBuilder {
         Ok((ring, Pool::Zcrx(ifq)))
     }
 
+    #[inline]
     fn buffers(&self) -> Result<(Ring, Pool), Error> {
         let len = self.area_len.unwrap_or(8 << 20);
         let buffer_len = self.chunk_len.unwrap_or(128 << 10);
@@ -264,6 +282,7 @@ impl ReceiverBuilder {
         Ok((ring, Pool::Buffers(buffers)))
     }
 
+    #[inline]
     fn area(&self, len: usize) -> Result<Area, Error> {
         if self.huge_pages {
             Area::huge_pages(len)
@@ -272,6 +291,7 @@ impl ReceiverBuilder {
         }
     }
 
+    #[inline]
     fn ring(&self, layout: Option<CqeLayout>, chunks: u32) -> Result<Ring, Error> {
         let per_drain = chunks.min(CHUNKS_PER_DRAIN);
         let entries = self.completion_entries.unwrap_or_else(|| {

@@ -79,6 +79,7 @@ impl Receiver {
         event
     }
 
+    #[inline]
     fn return_unread(&mut self, chunk: Chunk) {
         self.counters.outstanding += 1;
         self.recycle(chunk).expect("the pool takes its own chunk");
@@ -111,6 +112,7 @@ impl Receiver {
         }
     }
 
+    #[inline]
     pub(super) fn end(&mut self, id: SocketId, end: End) {
         if let Some(Socket { fd, .. }) = self.table.remove(id) {
             self.events.push_back(Event::Ended {
@@ -121,6 +123,7 @@ impl Receiver {
         }
     }
 
+    #[inline]
     fn on_accept(&mut self, id: SocketId, cqe: &Cqe) -> Option<Event> {
         let next = match cqe.result() {
             Ok(_) if cqe.more() => Next::Active,

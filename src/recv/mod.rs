@@ -3,6 +3,9 @@
 //! [`Request`] is the state machine of one socket, pure and usable on any ring. With feature `alloc`,
 //! [`Receiver`] drives it for many sockets over one of three sources, so that a program written for it
 //! runs on every kernel since 6.0, without zero copy where that cannot be had.
+//!
+//! Methods here, and registration, are `#[inline]` throughout: they are compiled into the loop that uses them,
+//! and a program that uses the lower layers alone does not wait for them to compile.
 
 mod buffer_ring;
 mod request;

@@ -17,6 +17,7 @@ pub(super) enum Pool {
 }
 
 impl Pool {
+    #[inline]
     pub(super) fn operation(&self) -> Operation {
         match self {
             Self::Zcrx(_) => Operation::ZeroCopy,
@@ -25,6 +26,7 @@ impl Pool {
     }
 
     /// The submission that arms `request` on socket `fd`.
+    #[inline]
     pub(super) fn arm(&self, fd: c_int, request: &mut Request) -> Sqe {
         let len = request.arm();
         match self {
@@ -88,6 +90,7 @@ impl Pool {
     }
 
     /// Published chunks that the kernel has not taken back yet.
+    #[inline]
     pub(super) fn unconsumed(&mut self) -> u32 {
         match self {
             Self::Zcrx(ifq) => ifq.unconsumed(),
@@ -96,6 +99,7 @@ impl Pool {
     }
 
     /// Has the kernel take back what was published.
+    #[inline]
     pub(super) fn flush(&self) -> Result<(), Error> {
         match self {
             Self::Zcrx(ifq) => ifq.flush(),
@@ -108,6 +112,7 @@ impl Pool {
     /// # Safety
     ///
     /// As [`BufferRing::assume_unused`].
+    #[inline]
     pub(super) unsafe fn assume_unused(&mut self) {
         match self {
             // The kernel has pinned this memory: unmapping it is safe at any time.
@@ -117,6 +122,7 @@ impl Pool {
         }
     }
 
+    #[inline]
     pub(super) fn copies(&self) -> Option<Copies> {
         match self {
             Self::Zcrx(ifq) => ifq.copies(),

@@ -125,10 +125,12 @@ pub struct Receiver {
 
 impl Receiver {
     /// Options of a new receiver.
+    #[inline]
     pub fn builder() -> ReceiverBuilder {
         ReceiverBuilder::new()
     }
 
+    #[inline]
     pub(super) fn new(
         ring: Ring,
         mut pool: Pool,
@@ -171,31 +173,37 @@ impl Receiver {
     }
 
     /// The source that is in use.
+    #[inline]
     pub fn source(&self) -> Source {
         self.source
     }
 
     /// Better sources that could not be had, and why, best first.
+    #[inline]
     pub fn fallbacks(&self) -> &[Fallback] {
         &self.fallbacks
     }
 
     /// The ring under this receiver, to look at.
+    #[inline]
     pub fn ring(&self) -> &Ring {
         &self.ring
     }
 
     /// What happened so far.
+    #[inline]
     pub fn counters(&self) -> Counters {
         self.counters
     }
 
     /// What the kernel had to copy although a device was to place it; `None` where it does not count.
+    #[inline]
     pub fn copies(&self) -> Option<Copies> {
         self.pool.copies()
     }
 
     /// Sockets and listeners at work.
+    #[inline]
     pub fn sockets(&self) -> usize {
         self.table.len()
     }
@@ -205,6 +213,7 @@ impl Receiver {
     /// # Errors
     ///
     /// [`Rejected`] hands back a descriptor that is no TCP socket.
+    #[inline]
     pub fn add(&mut self, socket: impl Into<Fd>) -> Result<SocketId, Rejected> {
         self.add_stream(socket.into(), None)
     }
@@ -214,6 +223,7 @@ impl Receiver {
     /// # Errors
     ///
     /// [`Rejected`] hands back a descriptor that is no TCP socket, or whose limit is 0.
+    #[inline]
     pub fn add_limited(&mut self, socket: impl Into<Fd>, limit: u64) -> Result<SocketId, Rejected> {
         self.add_stream(socket.into(), Some(limit))
     }
@@ -223,6 +233,7 @@ impl Receiver {
     /// # Errors
     ///
     /// [`Rejected`] hands back a descriptor that is no listening TCP socket.
+    #[inline]
     pub fn listen(&mut self, listener: impl Into<Fd>) -> Result<SocketId, Rejected> {
         let fd = listener.into();
         if !is_tcp(fd.as_raw()) || !is_listening(fd.as_raw()) {
@@ -231,6 +242,7 @@ impl Receiver {
         Ok(self.insert(fd, Role::Listener))
     }
 
+    #[inline]
     fn add_stream(&mut self, fd: Fd, limit: Option<u64>) -> Result<SocketId, Rejected> {
         if !is_tcp(fd.as_raw()) || is_listening(fd.as_raw()) {
             return Err(Rejected::new(fd, "be a connected TCP socket"));
@@ -242,6 +254,7 @@ impl Receiver {
         Ok(self.insert(fd, Role::Stream(request)))
     }
 
+    #[inline]
     fn insert(&mut self, fd: Fd, role: Role) -> SocketId {
         let phase = Phase::Paused(Pause::Interrupted);
         let id = self.table.insert(Socket { fd, role, phase });
@@ -253,6 +266,7 @@ impl Receiver {
     ///
     /// [`Event::Ended`] follows, once the kernel has let go; data may still come before it. `false` if
     /// the socket is not known, because it has ended.
+    #[inline]
     pub fn cancel(&mut self, socket: SocketId) -> bool {
         let Some(Socket { phase, .. }) = self.table.get_mut(socket) else {
             return false;
@@ -272,6 +286,7 @@ impl Receiver {
     }
 
     /// The descriptor of a socket at work, to write to it for instance.
+    #[inline]
     pub fn descriptor(&self, socket: SocketId) -> Option<c_int> {
         self.table.get(socket).map(|socket| socket.fd.as_raw())
     }
@@ -310,6 +325,7 @@ impl Receiver {
 impl Drop for Receiver {
     /// Ends all requests, so that sockets and listeners are closed by now and not whenever the kernel gets round
     /// to tearing the ring down. Connections that were accepted and never looked at are closed too.
+    #[inline]
     fn drop(&mut self) {
         if self.end_everything() {
             // SAFETY: the ring has no other requests than this receiver's, and none of these is in the

@@ -23,6 +23,7 @@ pub(super) struct Spin {
 impl Spin {
     const LONGEST_PENALTY: u32 = 63;
 
+    #[inline]
     pub(super) fn new(span: Duration) -> Self {
         Self {
             span,
@@ -32,6 +33,7 @@ impl Spin {
     }
 
     /// Looks until `found` says yes or the time is up.
+    #[inline]
     fn look(&mut self, found: impl Fn() -> bool) {
         if self.span.is_zero() {
             return;
@@ -62,6 +64,7 @@ impl Spin {
 impl Receiver {
     /// Looks for work that the kernel has put off for this thread: it says so in shared memory, so that a look
     /// is no system call.
+    #[inline]
     pub(super) fn look_for_work(&mut self) -> Result<(), Error> {
         // What was pushed must be on its way, or there is nothing to look for.
         self.ring.submit()?;

@@ -23,6 +23,7 @@ impl StallCheck {
 
     /// The check, if this kernel needs it. The operation to add areas came with the kernel that mended
     /// the stall, and whether it is there can be asked.
+    #[inline]
     pub(super) fn needed(support: &Support) -> Option<Self> {
         (!support.has_control(uapi::ZCRX_CTRL_ADD_AREA)).then(|| Self {
             last: clock::coarse(),
@@ -30,6 +31,7 @@ impl StallCheck {
     }
 
     /// Whether it is time to look again.
+    #[inline]
     fn is_due(&mut self) -> bool {
         let now = clock::coarse();
         let due = now.saturating_sub(self.last) >= Self::INTERVAL;
@@ -43,6 +45,7 @@ impl StallCheck {
 impl Receiver {
     /// Restarts requests whose socket has data that was not delivered. One that is merely about to be
     /// delivered is restarted in vain, which is harmless.
+    #[inline]
     pub(super) fn check_for_stalls(&mut self) {
         if !self.stall_check.as_mut().is_some_and(StallCheck::is_due) {
             return;

@@ -13,6 +13,7 @@ pub struct SocketId {
 }
 
 impl core::fmt::Debug for SocketId {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}.{}", self.slot, self.generation)
     }
@@ -26,10 +27,12 @@ impl SocketId {
         self.slot as usize
     }
 
+    #[inline]
     pub(super) fn user_data(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.slot)
     }
 
+    #[inline]
     pub(super) fn from_user_data(user_data: u64) -> Self {
         Self {
             slot: user_data as u32,
@@ -79,11 +82,13 @@ pub(super) enum Action {
 
 impl Phase {
     /// Whether the kernel has a request of the socket's.
+    #[inline]
     pub(super) fn is_in_kernel(self) -> bool {
         !matches!(self, Self::Paused(_))
     }
 
     /// What follows a completion that means `next`; `more` if the kernel will post others.
+    #[inline]
     pub(super) fn after(self, next: Next, more: bool) -> Action {
         match (self, next) {
             (Self::Ending(_), _) if more => Action::Nothing,
@@ -116,6 +121,7 @@ impl Table {
     /// top value is left out: with it a `user_data` could be [`NOBODY`].
     const LAST_GENERATION: u32 = u32::MAX - 1;
 
+    #[inline]
     pub(super) fn insert(&mut self, socket: Socket) -> SocketId {
         if let Some(slot) = self.free.pop() {
             let at = &mut self.slots[slot as usize];
@@ -137,6 +143,7 @@ impl Table {
         }
     }
 
+    #[inline]
     pub(super) fn get(&self, id: SocketId) -> Option<&Socket> {
         let slot = self.slots.get(id.slot as usize)?;
         slot.socket
@@ -152,6 +159,7 @@ impl Table {
             .filter(|_| slot.generation == id.generation)
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, id: SocketId) -> Option<Socket> {
         self.get(id)?;
         let slot = &mut self.slots[id.slot as usize];
@@ -162,6 +170,7 @@ impl Table {
     }
 
     /// All sockets in it.
+    #[inline]
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SocketId, &mut Socket)> {
         (0..)
             .zip(&mut self.slots)
@@ -176,6 +185,7 @@ impl Table {
             })
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.slots
             .iter()

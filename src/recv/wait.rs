@@ -22,6 +22,7 @@ impl Receiver {
     /// # Errors
     ///
     /// The kernel's, when it cannot be entered; none is expected on the thread that built the receiver.
+    #[inline]
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wait, Error> {
         let mut left = timeout;
         loop {
@@ -56,6 +57,7 @@ impl Receiver {
     }
 
     /// Brings the kernel up to date before a wait; whether there are events, so that no wait is needed.
+    #[inline]
     fn prepare(&mut self) -> Result<bool, Error> {
         self.give_back();
         if !self.events.is_empty() || self.refresh() {
@@ -77,6 +79,7 @@ impl Receiver {
     }
 
     /// How long nothing has to be looked at.
+    #[inline]
     fn longest_nap(&self) -> Option<Duration> {
         if !self.dry.is_empty() || !self.backlog.is_empty() {
             Some(DRY_RETRY)
@@ -86,6 +89,7 @@ impl Receiver {
     }
 
     /// Gives read completions back and looks for new ones; whether there are any.
+    #[inline]
     pub(super) fn refresh(&mut self) -> bool {
         self.ring.refresh_completions() > 0
     }
@@ -103,6 +107,7 @@ impl Receiver {
 
     /// Has the kernel take back what was published, where it can be told to. An error changes nothing:
     /// it goes on taking buffers as the device asks for them.
+    #[inline]
     fn flush(&mut self) {
         if self.can_flush && self.pool.unconsumed() > 0 {
             self.counters.flushes += 1;
@@ -112,6 +117,7 @@ impl Receiver {
     }
 
     /// Shows the kernel all recycled chunks.
+    #[inline]
     fn give_back(&mut self) {
         if !self.backlog.is_empty() {
             for chunk in core::mem::take(&mut self.backlog) {
@@ -130,6 +136,7 @@ impl Receiver {
 
     /// Submits cancellations, and what is paused and may go on. What the kernel has no memory for stays
     /// listed for the next wait.
+    #[inline]
     fn submit_due(&mut self) -> Result<(), Error> {
         while let Some(&id) = self.cancel.last() {
             self.push(Sqe::cancel(id.user_data()).user_data(NOBODY))?;
@@ -151,6 +158,7 @@ impl Receiver {
 
     /// Cancels all requests and waits, not for long, until the kernel has let go of each; whether it has. The
     /// kernel does the same when the ring is closed, only later.
+    #[inline]
     pub(super) fn end_everything(&mut self) -> bool {
         let cancelled = self.push(Sqe::cancel_all().user_data(NOBODY));
         let start = clock::coarse();
@@ -178,6 +186,7 @@ impl Receiver {
     }
 
     /// The submission of a paused socket; `None` if it has ended meanwhile.
+    #[inline]
     fn arm(&mut self, id: SocketId) -> Option<Sqe> {
         let socket = self.table.get_mut(id)?;
         if !matches!(socket.phase, Phase::Paused(_)) {
@@ -191,6 +200,7 @@ impl Receiver {
     }
 
     /// Pushes a submission, making room first if there is none.
+    #[inline]
     fn push(&mut self, sqe: Sqe) -> Result<(), Error> {
         let Err(QueueFull(sqe)) = self.ring.push(sqe) else {
             return Ok(());

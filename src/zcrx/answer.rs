@@ -42,6 +42,7 @@ impl Answer {
     ///
     /// From the system call on the kernel may write to area and region. If its answer is of no use, both
     /// stay mapped for good, because the registration lasts as long as the ring.
+    #[inline]
     pub(super) fn accept(self, ring: Fd, memory: Memory, pool: PoolId) -> Result<Ifq, Reason> {
         match self.check(&memory, pool) {
             Ok(Checked {
@@ -67,6 +68,7 @@ impl Answer {
     }
 
     /// Checks every offset and size that the kernel gave against the memory it is about.
+    #[inline]
     fn check(&self, memory: &Memory, pool: PoolId) -> Result<Checked, &'static str> {
         let area_len = memory.area.len();
         let span = Span::new(self.area.rq_area_token, area_len as u64)
@@ -113,6 +115,7 @@ impl Answer {
     }
 
     /// Kernels before 7.0 leave the field at 0 and use pages.
+    #[inline]
     fn chunk_len(&self) -> u32 {
         match self.reg.rx_buf_len {
             0 => page_size() as u32,

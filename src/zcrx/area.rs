@@ -35,6 +35,7 @@ impl Area {
     /// # Errors
     ///
     /// A length of 0 or no multiple of a page; no memory.
+    #[inline]
     pub fn new(len: usize) -> Result<Self, Error> {
         Self::map(len, page_size(), false)
     }
@@ -45,10 +46,12 @@ impl Area {
     /// # Errors
     ///
     /// A length of 0 or no multiple of 2 MiB; too few reserved pages left.
+    #[inline]
     pub fn huge_pages(len: usize) -> Result<Self, Error> {
         Self::map(len, HUGE_PAGE, true)
     }
 
+    #[inline]
     fn map(len: usize, page: usize, huge: bool) -> Result<Self, Error> {
         let error = |reason, causes| {
             Err(Error::new(
@@ -112,6 +115,7 @@ impl Area {
     /// # Errors
     ///
     /// A length of 0 or no multiple of a page; a descriptor that cannot be mapped.
+    #[inline]
     pub unsafe fn dmabuf(fd: Fd, len: usize) -> Result<Self, Error> {
         let arguments = [len as u64, page_size() as u64];
         let error = |reason, causes| Error::new(&MAP_AREA, arguments, reason, causes);
@@ -141,12 +145,14 @@ impl Area {
     }
 
     /// The descriptor of the dmabuf, if it is one.
+    #[inline]
     pub(super) fn dmabuf_fd(&self) -> Option<&Fd> {
         self.dmabuf.as_ref()
     }
 
     /// Bytes in the area.
     #[allow(clippy::len_without_is_empty, reason = "an area is never empty")]
+    #[inline]
     pub fn len(&self) -> usize {
         self.mapping.len()
     }
@@ -169,11 +175,13 @@ impl Area {
 
     /// Frees the memory, but keeps its addresses from being used again: for the case that the kernel may still
     /// write to one of them.
+    #[inline]
     pub(crate) fn retire(self) {
         self.mapping.retire();
     }
 
     /// The first byte.
+    #[inline]
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.mapping.base()
     }

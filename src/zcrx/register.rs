@@ -46,6 +46,7 @@ pub struct IfqBuilder {
 }
 
 impl IfqBuilder {
+    #[inline]
     pub(super) fn new(device: Device) -> Self {
         Self {
             device,
@@ -57,12 +58,14 @@ impl IfqBuilder {
 
     /// Entries of the refill ring, from 1 to [`MAX_REFILL_ENTRIES`], rounded up to a power of two.
     /// 4096 if never called. One for each chunk that is out at a time never runs full.
+    #[inline]
     pub fn refill_entries(mut self, entries: u32) -> Self {
         self.refill_entries = entries;
         self
     }
 
     /// Who allocates the refill ring's memory.
+    #[inline]
     pub fn refill_region(mut self, region: RefillRegion) -> Self {
         self.refill_region = region;
         self
@@ -70,6 +73,7 @@ impl IfqBuilder {
 
     /// Asks for buffers of `bytes`, a power of two of at least a page (`rx_buf_len`, kernel 7.0). The
     /// driver has to support it, and the area to be contiguous in pieces of that length.
+    #[inline]
     pub fn chunk_len(mut self, bytes: u32) -> Self {
         self.chunk_len = Some(bytes);
         self
@@ -82,6 +86,7 @@ impl IfqBuilder {
     /// Arguments out of range and a ring that cannot carry zero-copy completions are refused before the
     /// kernel is asked; the kernel's own refusals come with their causes. Nothing is left behind, except
     /// that a kernel whose answer cannot be used keeps its registration until the ring is closed.
+    #[inline]
     pub fn register(self, ring: RingFd<'_>, area: Area) -> Result<Ifq, Error> {
         let support = Support::query();
         self.check(ring, &area, &support)?;
@@ -126,6 +131,7 @@ impl IfqBuilder {
         }
     }
 
+    #[inline]
     fn check(&self, ring: RingFd<'_>, area: &Area, support: &Support) -> Result<(), Error> {
         let refuse = |name, must| Err(self.error(area.len(), Reason::Argument { name, must }));
         if !(1..=MAX_REFILL_ENTRIES).contains(&self.refill_entries) {
@@ -163,6 +169,7 @@ impl IfqBuilder {
         Ok(())
     }
 
+    #[inline]
     fn region_len(&self, support: &Support) -> usize {
         // A kernel that says it needs more than a page for two words is not believed; registration then says
         // whether it was right.
@@ -181,6 +188,7 @@ impl IfqBuilder {
     }
 
     /// The system call.
+    #[inline]
     fn ask(
         &self,
         ring: &Fd,
@@ -248,6 +256,7 @@ impl IfqBuilder {
         })
     }
 
+    #[inline]
     fn error(&self, area_len: usize, reason: Reason) -> Error {
         let causes = match reason {
             Reason::Kernel(errno) => causes::of_registration(errno, self.device),
