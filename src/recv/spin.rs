@@ -69,7 +69,8 @@ impl Receiver {
         // What was pushed must be on its way, or there is nothing to look for.
         self.ring.submit()?;
         let ring = &self.ring;
-        self.spin.look(|| ring.has_task_work());
+        self.spin
+            .look(|| ring.has_task_work() || ring.has_completions());
         Ok(())
     }
 }

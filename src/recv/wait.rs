@@ -34,7 +34,9 @@ impl Receiver {
                 (Some(left), Some(longest)) => Some(left.min(longest)),
                 (left, longest) => left.or(longest),
             };
-            self.look_for_work()?;
+            if nap != Some(Duration::ZERO) {
+                self.look_for_work()?;
+            }
             let woken = match nap {
                 Some(nap) => self.ring.submit_and_wait_for(1, nap)?,
                 None => self.ring.submit_and_wait(1)?,

@@ -95,6 +95,15 @@ impl CompletionQueue {
         self.broken
     }
 
+    /// Whether the kernel has moved the tail since the last [`refresh`](Self::refresh).
+    #[inline]
+    pub fn has_new(&self) -> bool {
+        // SAFETY: ktail is valid (promise of from_raw_parts).
+        let ktail = unsafe { self.ktail.as_ref() };
+        // Relaxed: no entry is read on the strength of this; refresh() loads the tail with Acquire.
+        ktail.load(Ordering::Relaxed) != self.tail.get()
+    }
+
     /// Looks for new entries; answers how many slots are ready to be read.
     #[inline]
     pub fn refresh(&mut self) -> u32 {
@@ -282,8 +291,11 @@ mod tests {
         let mut twin = CompletionTwin::new(CqeLayout::Narrow, 4, 0);
         // SAFETY: the twin outlives the queue and keeps to the kernel's side.
         let mut queue = unsafe { twin.queue() };
+        assert!(!queue.has_new());
         assert!(twin.post(1, 0, 0, None));
+        assert!(queue.has_new());
         assert_eq!((queue.drain().count(), queue.is_broken()), (1, false));
+        assert!(!queue.has_new());
         twin.commit(5); // more than the queue holds
         assert_eq!((queue.drain().count(), queue.is_broken()), (0, true));
         twin.commit(u32::MAX - 5); // behind the head

@@ -198,6 +198,12 @@ impl Ring {
         self.kernel_flags().load(Ordering::Relaxed) & uapi::IORING_SQ_TASKRUN != 0
     }
 
+    /// Whether completions were posted since the last look: a hint, to be followed by a look.
+    #[inline]
+    pub fn has_completions(&self) -> bool {
+        self.completions.has_new()
+    }
+
     /// Completions that the kernel had to drop because it had no memory to keep them. Not 0 means
     /// that something was lost for good.
     pub fn dropped_completions(&self) -> u32 {
