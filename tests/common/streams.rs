@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use zcrx_sys::recv::{End, Event, Receiver, ReceiverBuilder, SocketId};
 
-use super::nic::{at_peer, Nic};
+use super::nic::{at_peer, Counters, Nic, V6};
 
 /// The queue that tests receive on, and the port that is steered to it.
 pub const QUEUE: u32 = 1;
@@ -118,4 +119,82 @@ pub fn transfer_to(receiver: &mut Receiver, at: SocketAddr, count: usize, len: u
     sender.join().unwrap().unwrap();
     assert_eq!(streams.ended, vec![(End::Eof, len as u64); count]);
     assert_eq!(receiver.counters().outstanding, 0);
+}
+
+pub const MIB: usize = 1 << 20;
+
+/// Sees that the card has put at least `bytes` into the application's area since `before`, and nothing
+/// elsewhere.
+pub fn assert_placed(nic: &Nic, before: &Counters, bytes: u64) {
+    let after = nic.counters(QUEUE);
+    assert!(after.since(before, "provider_bytes") >= bytes, "{after:?}");
+    assert_eq!(after.since(before, "copied_bytes"), 0, "{after:?}");
+    assert_eq!(after.since(before, "page_bytes"), 0, "{after:?}");
+}
+
+/// Bytes received so far.
+pub fn received(streams: &Streams) -> u64 {
+    let open = streams.open.values().map(|(_, position)| position);
+    open.chain(streams.ended.iter().map(|(_, position)| position))
+        .sum()
+}
+
+/// A receiver on `queue` that listens at `port`, whatever queue that is steered to.
+pub fn listening(nic: &Nic, queue: u32, port: u16) -> Receiver {
+    let builder = Receiver::builder().source(nic.queue(queue));
+    let mut receiver = builder.area_len(8 * MIB).build().unwrap();
+    let listener = TcpListener::bind((V6, port)).unwrap();
+    receiver.listen(listener).unwrap();
+    receiver
+}
+
+/// How long nothing has to come before a stream counts as silent.
+pub const SILENCE: Duration = Duration::from_millis(200);
+
+/// Handles events until no byte has come for a while.
+pub fn run_until_silence(receiver: &mut Receiver, mut handle: impl FnMut(&mut Receiver)) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut last = Instant::now();
+    loop {
+        let before = receiver.counters().bytes;
+        let wait = receiver.wait(Some(SILENCE)).unwrap();
+        assert!(Instant::now() < deadline, "no silence for 30 s: {wait:?}");
+        handle(receiver);
+        if receiver.counters().bytes != before {
+            last = Instant::now();
+        } else if last.elapsed() >= SILENCE {
+            return;
+        }
+    }
+}
+
+/// A sender that can be stopped while it waits for the other side to take more.
+pub struct Sender {
+    pub stream: TcpStream,
+    pub thread: JoinHandle<std::io::Result<()>>,
+}
+
+impl Sender {
+    /// Connects to `PORT` of `address` from the other end, and sends `len` bytes.
+    pub fn start(address: IpAddr, len: usize) -> Self {
+        let (give, take) = mpsc::channel();
+        let thread = at_peer(move || {
+            let mut stream = TcpStream::connect((address, PORT))?;
+            give.send(stream.try_clone()?).unwrap();
+            let seed = u64::from(stream.local_addr()?.port());
+            for position in (0..len).step_by(64 << 10) {
+                stream.write_all(super::piece(seed, position as u64, len - position))?;
+            }
+            stream.shutdown(Shutdown::Write)
+        });
+        let stream = take.recv().expect("the sender connects");
+        Self { stream, thread }
+    }
+
+    /// Breaks the connection off; whether it had not sent everything by then.
+    pub fn abort(self) -> bool {
+        self.stream.shutdown(Shutdown::Both).ok();
+        super::reset(self.stream);
+        self.thread.join().unwrap().is_err()
+    }
 }
