@@ -13,6 +13,7 @@
 //!
 //! - `std` (default): conversions to and from `std::os::fd` and `std::io::Error`.
 //! - `alloc` (implied by `std`): [`recv::Receiver`]. Without it everything else works, without an allocator.
+//! - `twin`: [`mod@twin`], the kernel's side of the rings in this process, for tests, fuzzers and benchmarks.
 //! - `bindgen`: generate [`uapi`] at build time from the installed kernel headers (7.3 or newer), or those
 //!   in `ZCRX_SYS_INCLUDE`. Needs libclang.
 
@@ -34,8 +35,8 @@ mod mapping;
 pub mod recv;
 pub mod ring;
 mod syscall;
-#[cfg(test)]
-mod twin;
+#[cfg(any(test, feature = "twin"))]
+pub mod twin;
 pub mod uapi;
 pub mod zcrx;
 

@@ -17,17 +17,17 @@ use crate::uapi::{
 };
 
 /// What the kernel wrote into the structs of a registration.
-pub(super) struct Answer {
-    pub(super) reg: io_uring_zcrx_ifq_reg,
-    pub(super) area: io_uring_zcrx_area_reg,
-    pub(super) region: io_uring_region_desc,
+pub(crate) struct Answer {
+    pub(crate) reg: io_uring_zcrx_ifq_reg,
+    pub(crate) area: io_uring_zcrx_area_reg,
+    pub(crate) region: io_uring_region_desc,
 }
 
 /// The memory that a registration is about, and where the statistics were asked for.
-pub(super) struct Memory {
-    pub(super) area: Area,
-    pub(super) region: Mapping,
-    pub(super) stats_offset: Option<usize>,
+pub(crate) struct Memory {
+    pub(crate) area: Area,
+    pub(crate) region: Mapping,
+    pub(crate) stats_offset: Option<usize>,
 }
 
 /// What an answer that passed all checks says.
@@ -43,7 +43,7 @@ impl Answer {
     /// From the system call on the kernel may write to area and region. If its answer is of no use, both
     /// stay mapped for good, because the registration lasts as long as the ring.
     #[inline]
-    pub(super) fn accept(self, ring: Fd, memory: Memory, pool: PoolId) -> Result<Ifq, Reason> {
+    pub(crate) fn accept(self, ring: Fd, memory: Memory, pool: PoolId) -> Result<Ifq, Reason> {
         match self.check(&memory, pool) {
             Ok(Checked {
                 refill,

@@ -51,6 +51,15 @@ impl Area {
         Self::map(len, HUGE_PAGE, true)
     }
 
+    /// The area of a mapping that somebody else fills.
+    #[cfg(any(test, feature = "twin"))]
+    pub(crate) fn of(mapping: Mapping) -> Self {
+        Self {
+            mapping,
+            dmabuf: None,
+        }
+    }
+
     #[inline]
     fn map(len: usize, page: usize, huge: bool) -> Result<Self, Error> {
         let error = |reason, causes| {

@@ -17,6 +17,8 @@ mod refill;
 mod register;
 mod token;
 
+#[cfg(any(test, feature = "twin"))]
+pub(crate) use answer::{Answer, Memory};
 pub use area::Area;
 pub use chunk::{Chunk, PoolId, Unreturned};
 pub use ifq::{Copies, Device, Ifq, NotData, RefillRegion};
