@@ -31,9 +31,11 @@ mod errno;
 mod error;
 mod fd;
 mod index;
+mod lock;
 mod mapping;
 pub mod recv;
 pub mod ring;
+mod shared;
 mod syscall;
 #[cfg(any(test, feature = "twin"))]
 pub mod twin;

@@ -42,13 +42,47 @@ impl Mapping {
             0
         };
         let mapping = Self::map(len, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | huge, -1, 0)?;
-        // SAFETY: the range was just mapped by us and is not in use; DONTFORK changes what a fork
-        // copies and nothing else.
-        let rc = unsafe { libc::madvise(mapping.base.as_ptr().cast(), len, libc::MADV_DONTFORK) };
+        mapping.advise(libc::MADV_DONTFORK)?;
+        Ok(mapping)
+    }
+
+    /// As [`anonymous`](Self::anonymous), of ordinary pages, beginning at a multiple of `alignment`, which is
+    /// a power of two of at least a page.
+    pub(crate) fn aligned(len: usize, alignment: usize) -> Result<Self, Errno> {
+        let room = len.checked_add(alignment).ok_or(Errno::NOMEM)?;
+        let whole = Self::anonymous(room, false)?;
+        let before = whole.base.as_ptr() as usize % alignment;
+        let before = if before == 0 { 0 } else { alignment - before };
+        // SAFETY: before < alignment, so the sum lies inside the mapping.
+        let base = unsafe { whole.base.add(before) };
+        // What lies before and after is given back; it is whole pages, as all of these numbers are.
+        for (start, len) in [(0, before), (before + len, alignment - before)] {
+            if len > 0 {
+                // SAFETY: the part lies inside the mapping, which nobody uses yet.
+                unsafe { libc::munmap(whole.base.add(start).as_ptr().cast(), len) };
+            }
+        }
+        core::mem::forget(whole);
+        Ok(Self { base, len })
+    }
+
+    /// Advises the kernel about the whole mapping: `advice` is one that keeps its content (`MADV_*`).
+    pub(crate) fn advise(&self, advice: c_int) -> Result<(), Errno> {
+        debug_assert!(!matches!(
+            advice,
+            libc::MADV_DONTNEED | libc::MADV_FREE | libc::MADV_REMOVE
+        ));
+        // SAFETY: the range is self's own whole mapping; the advice leaves its content as it is.
+        let rc = unsafe { libc::madvise(self.base.as_ptr().cast(), self.len, advice) };
         if rc < 0 {
             return Err(Errno::last());
         }
-        Ok(mapping)
+        Ok(())
+    }
+
+    /// Maps `len` bytes of fresh zeroed memory that nobody but this process, or a forked child for itself, uses.
+    pub(crate) fn inherited(len: usize) -> Result<Self, Errno> {
+        Self::map(len, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
     }
 
     /// Frees the memory and keeps the range of addresses, for good: an access by whoever still knows one of
@@ -140,6 +174,16 @@ mod tests {
             "product overflows"
         );
         assert!(mapping.at::<u64>(page, 0).is_some(), "nothing, at the end");
+    }
+
+    #[test]
+    fn an_aligned_mapping_is_all_there_and_no_more() {
+        for (len, alignment) in [(4096, 4096), (2 << 20, 2 << 20), (12288, 1 << 16)] {
+            let mapping = Mapping::aligned(len, alignment).unwrap();
+            assert_eq!(mapping.base().as_ptr() as usize % alignment, 0);
+            mapping.advise(libc::MADV_POPULATE_WRITE).unwrap();
+        }
+        assert!(Mapping::aligned(usize::MAX, 4096).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -276,45 +276,8 @@ fn a_dmabuf_receives_what_no_copy_could_put_there() {
     let Some(nic) = Nic::claim() else { return };
     let len = 8 << 20;
     // SAFETY: nobody but this area has the buffer, which is memory that devices see as the CPU does.
-    let area = unsafe { Area::dmabuf(udmabuf(len), len) }.unwrap();
+    let area = unsafe { Area::dmabuf(common::dmabuf::udmabuf(len), len) }.unwrap();
     transfer_on_one_ring(&nic, vec![area], 6 << 20);
-}
-
-/// A dmabuf of memory: a sealed memfd handed to /dev/udmabuf.
-fn udmabuf(len: usize) -> Fd {
-    #[repr(C)]
-    struct Create {
-        memfd: u32,
-        flags: u32,
-        offset: u64,
-        size: u64,
-    }
-    const UDMABUF_CREATE: libc::Ioctl = 0x4018_7542;
-    // SAFETY: a name that ends with zero; the flags take no memory.
-    let raw = unsafe { libc::memfd_create(c"area".as_ptr(), libc::MFD_ALLOW_SEALING) };
-    assert!(raw >= 0);
-    // SAFETY: a new descriptor that nothing else owns.
-    let memfd = unsafe { Fd::from_raw(raw) };
-    let file = std::fs::File::from(OwnedFd::from(memfd));
-    file.set_len(len as u64).unwrap();
-    // SAFETY: takes no pointers.
-    let sealed = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) };
-    assert_eq!(sealed, 0);
-    let maker = std::fs::File::options()
-        .write(true)
-        .open("/dev/udmabuf")
-        .unwrap();
-    let create = Create {
-        memfd: file.as_raw_fd() as u32,
-        flags: 1,
-        offset: 0,
-        size: len as u64,
-    };
-    // SAFETY: the call reads one Create, a live local of the layout that linux/udmabuf.h gives it.
-    let made = unsafe { libc::ioctl(maker.as_raw_fd(), UDMABUF_CREATE, &create) };
-    assert!(made >= 0, "{}", std::io::Error::last_os_error());
-    // SAFETY: a new descriptor that nothing else owns.
-    unsafe { Fd::from_raw(made) }
 }
 
 /// Runs `receive` as a server with `arguments`, and the program's own sender at the other end; answers the

@@ -1,14 +1,16 @@
 //! [`BufferRing`]: provided buffers, what a [`Receiver`](super::Receiver) falls back to where there is
 //! no zero-copy receive. One copy more, no privileges, kernel 5.19.
 
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU16, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use crate::errno::Errno;
 use crate::error::{Attempt, Cause, Error, Reason};
 use crate::fd::Fd;
 use crate::mapping::{page_size, Mapping};
 use crate::ring::{Cqe, RingFd};
+use crate::shared::{Shared, Vacant};
 use crate::syscall;
 use crate::uapi::{self, io_uring_buf, io_uring_buf_reg};
 use crate::zcrx::{Area, Chunk, NotData, Offset, OutOfArea, PoolId, Unreturned};
@@ -44,8 +46,28 @@ pub struct BufferRing {
     tail: u16,
     buffer_len: u32,
     pool: PoolId,
-    memory: Option<(Mapping, Area)>,
+    /// What the entries lie in; taken out by drop alone.
+    ring_memory: Option<Mapping>,
+    memory: Shared<BufferMemory>,
     unused: bool,
+}
+
+/// The buffers, which last as long as the ring of them and whatever holds their bytes.
+#[derive(Debug)]
+pub(super) struct BufferMemory {
+    area: ManuallyDrop<Area>,
+    /// Whether the kernel may still write to a buffer: then the addresses are given to nobody else.
+    retire: AtomicBool,
+}
+
+impl Drop for BufferMemory {
+    fn drop(&mut self) {
+        // SAFETY: the area is taken out once, here.
+        let area = unsafe { ManuallyDrop::take(&mut self.area) };
+        if *self.retire.get_mut() {
+            area.retire();
+        }
+    }
 }
 
 impl BufferRing {
@@ -84,6 +106,10 @@ impl BufferRing {
         let ring = Fd::duplicate(ring.as_raw()).map_err(kernel)?;
         let len = (usize::from(count) * size_of::<io_uring_buf>()).next_multiple_of(page_size());
         let mapping = Mapping::anonymous(len, false).map_err(kernel)?;
+        let memory = Vacant::new().map_err(kernel)?.fill(BufferMemory {
+            area: ManuallyDrop::new(area),
+            retire: AtomicBool::new(false),
+        });
         let inside = "a fresh mapping holds its own entries";
         let entries = mapping.at(0, usize::from(count)).expect(inside);
         let ktail = mapping
@@ -106,7 +132,6 @@ impl BufferRing {
             )
         }
         .map_err(kernel)?;
-        let memory = Some((mapping, area));
         let mut this = Self {
             ring,
             group,
@@ -116,6 +141,7 @@ impl BufferRing {
             tail: 0,
             buffer_len,
             pool,
+            ring_memory: Some(mapping),
             memory,
             unused: false,
         };
@@ -187,10 +213,29 @@ impl BufferRing {
             chunk.is_from(self.pool),
             "the chunk belongs to another pool"
         );
-        let (_, area) = self.memory.as_ref().expect("only drop takes the memory");
-        // SAFETY: take() checked offset and length against this area. The kernel writes to a buffer only after it
-        // was returned, which takes the chunk by value and so ends this borrow.
-        unsafe { area.bytes(chunk) }
+        // SAFETY: take() checked offset and length against this area, which self keeps. Fresh mappings are zeroed,
+        // so all bytes are initialised. The kernel writes to a buffer only after it was returned, which takes
+        // the chunk by value and so ends this borrow.
+        unsafe {
+            let start = self.address(chunk);
+            core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
+        }
+    }
+
+    /// Where a chunk's bytes lie.
+    ///
+    /// # Safety
+    ///
+    /// The chunk must be of this pool.
+    #[inline]
+    pub(super) unsafe fn address(&self, chunk: &Chunk) -> NonNull<u8> {
+        // SAFETY: take() checked the offset against the area (caller).
+        unsafe {
+            self.memory
+                .area
+                .base()
+                .add(chunk.offset().within() as usize)
+        }
     }
 
     /// Returns a chunk; the kernel sees it with the next [`publish`](Self::publish). There is a slot
@@ -221,7 +266,7 @@ impl BufferRing {
 
     #[inline]
     fn write(&mut self, id: u16) {
-        let (_, area) = self.memory.as_ref().expect("only drop takes the memory");
+        let area = &self.memory.area;
         let offset = usize::from(id) * self.buffer_len as usize;
         let slot = self.tail & self.mask;
         // SAFETY: slot <= mask lies inside the entries. The kernel does not read it: each buffer is
@@ -253,15 +298,12 @@ impl Drop for BufferRing {
                 1,
             )
         };
-        let Some((ring, area)) = self.memory.take() else {
-            return;
-        };
         if unregistered.is_err() {
             // The kernel goes on picking these buffers, and reads the ring of them.
-            core::mem::forget((ring, area));
-        } else if !self.unused {
-            area.retire();
+            core::mem::forget((self.ring_memory.take(), self.memory.clone()));
         }
+        // Relaxed: it is read by the last holder, who sees all that came before the others let go.
+        self.memory.retire.store(!self.unused, Ordering::Relaxed);
     }
 }
 

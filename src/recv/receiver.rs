@@ -143,7 +143,7 @@ impl Receiver {
             // Without a device the kernel takes nothing back by itself. Often enough that recently
             // read, cache-warm pages are filled again first; seldom enough to cost next to nothing.
             (Pool::Zcrx(ifq), Source::NoDevice) => {
-                let chunks = ifq.area_len() as u64 / u64::from(ifq.chunk_len());
+                let chunks = ifq.area_len() / u64::from(ifq.chunk_len());
                 let chunks = u32::try_from(chunks).unwrap_or(u32::MAX);
                 (chunks.min(ifq.refill_entries()) / 2).clamp(1, 256)
             }

@@ -22,14 +22,7 @@ pub struct CompletionQueue {
     khead: NonNull<AtomicU32>,
     /// Shared: written by the kernel.
     ktail: NonNull<AtomicU32>,
-    /// The slots. Those from head up to tail are ours to read; the others are the kernel's.
-    slots: NonNull<u8>,
-    mask: u32,
-    layout: CqeLayout,
-    /// Next entry to read. Ahead of `khead` until published.
-    head: Index,
-    /// The tail as last loaded; may lag behind `ktail`.
-    tail: Index,
+    cursor: Cursor,
     /// The tail as last seen makes no sense.
     broken: bool,
 }
@@ -69,23 +62,25 @@ impl CompletionQueue {
         Self {
             khead,
             ktail,
-            slots,
-            mask: entries - 1,
-            layout,
-            head,
-            tail: head,
+            cursor: Cursor {
+                slots,
+                mask: entries - 1,
+                layout,
+                head,
+                tail: head,
+            },
             broken: false,
         }
     }
 
     /// How entries lie in this queue.
     pub fn layout(&self) -> CqeLayout {
-        self.layout
+        self.cursor.layout
     }
 
     /// Slots in the queue. Under [`CqeLayout::Mixed`] a 32-byte entry takes two.
     pub fn entries(&self) -> u32 {
-        self.mask + 1
+        self.cursor.mask + 1
     }
 
     /// Whether the tail, when last looked at, was one that no kernel writes: further from the head than the
@@ -101,7 +96,7 @@ impl CompletionQueue {
         // SAFETY: ktail is valid (promise of from_raw_parts).
         let ktail = unsafe { self.ktail.as_ref() };
         // Relaxed: no entry is read on the strength of this; refresh() loads the tail with Acquire.
-        ktail.load(Ordering::Relaxed) != self.tail.get()
+        ktail.load(Ordering::Relaxed) != self.cursor.tail.get()
     }
 
     /// Looks for new entries; answers how many slots are ready to be read.
@@ -112,12 +107,12 @@ impl CompletionQueue {
         // Acquire: pairs with the kernel's release in io_commit_cqring, so that the entries before
         // the tail are seen whole.
         let tail = Index::new(ktail.load(Ordering::Acquire));
-        let ready = tail.distance_from(self.head);
+        let ready = tail.distance_from(self.cursor.head);
         self.broken = ready > self.entries();
         if self.broken {
             return 0;
         }
-        self.tail = tail;
+        self.cursor.tail = tail;
         ready
     }
 
@@ -128,6 +123,59 @@ impl CompletionQueue {
     /// A [`MalformedCqe`] stands in the place of an entry that breaks the kernel's rules.
     #[inline]
     pub fn next_entry(&mut self) -> Option<Result<Cqe, MalformedCqe>> {
+        let mut cursor = self.cursor;
+        // SAFETY: the slots before the cursor's tail are published, and stay as they are until publish(), which
+        // takes self by exclusive reference.
+        let entry = unsafe { cursor.next_entry() };
+        self.cursor.head = cursor.head;
+        entry
+    }
+
+    /// Gives the slots of all entries read so far back to the kernel. Once per drain is enough.
+    #[inline]
+    pub fn publish(&mut self) {
+        // SAFETY: khead is valid (promise of from_raw_parts).
+        let khead = unsafe { self.khead.as_ref() };
+        // Release: pairs with the kernel's read of cq.head in io_cqring_queued, so that our reads of
+        // the entries come before the kernel's next writes to their slots.
+        khead.store(self.cursor.head.get(), Ordering::Release);
+    }
+
+    /// Looks for new entries and walks them; the head is published when the walk is dropped.
+    #[inline]
+    pub fn drain(&mut self) -> Completions<'_> {
+        self.refresh();
+        let cursor = self.cursor;
+        // A walk that is forgotten instead of dropped takes its entries along: none is ever delivered twice.
+        self.cursor.head = cursor.tail;
+        Completions {
+            cursor,
+            queue: self,
+        }
+    }
+}
+
+/// Where a walk over a queue is. By itself, so that a walk can keep it in registers.
+#[derive(Clone, Copy, Debug)]
+struct Cursor {
+    /// The slots. Those from head up to tail are ours to read; the others are the kernel's.
+    slots: NonNull<u8>,
+    mask: u32,
+    layout: CqeLayout,
+    /// Next entry to read. Ahead of `khead` until published.
+    head: Index,
+    /// The tail as last loaded; may lag behind `ktail`.
+    tail: Index,
+}
+
+impl Cursor {
+    /// The next entry before the tail.
+    ///
+    /// # Safety
+    ///
+    /// The queue that this is of must live, and the slots from head up to tail must not be written by anybody.
+    #[inline]
+    unsafe fn next_entry(&mut self) -> Option<Result<Cqe, MalformedCqe>> {
         loop {
             let published = self.tail.distance_from(self.head);
             if published == 0 {
@@ -142,7 +190,7 @@ impl CompletionQueue {
                 let cqe = at.cast::<io_uring_cqe>().as_ptr();
                 (at, (*cqe).user_data, (*cqe).res, (*cqe).flags)
             };
-            let entry = Entry::classify(self.layout, flags, self.entries() - slot, published);
+            let entry = Entry::classify(self.layout, flags, self.mask + 1 - slot, published);
             self.head = self.head.advanced(entry.slots(self.layout));
             return Some(match entry {
                 Entry::Filler => continue,
@@ -157,23 +205,6 @@ impl CompletionQueue {
             });
         }
     }
-
-    /// Gives the slots of all entries read so far back to the kernel. Once per drain is enough.
-    #[inline]
-    pub fn publish(&mut self) {
-        // SAFETY: khead is valid (promise of from_raw_parts).
-        let khead = unsafe { self.khead.as_ref() };
-        // Release: pairs with the kernel's read of cq.head in io_cqring_queued, so that our reads of
-        // the entries come before the kernel's next writes to their slots.
-        khead.store(self.head.get(), Ordering::Release);
-    }
-
-    /// Looks for new entries and walks them; the head is published when the walk is dropped.
-    #[inline]
-    pub fn drain(&mut self) -> Completions<'_> {
-        self.refresh();
-        Completions { queue: self }
-    }
 }
 
 /// One walk over the completions that were there when it began.
@@ -182,6 +213,7 @@ impl CompletionQueue {
 /// walk is left early, stays for the next one.
 #[derive(Debug)]
 pub struct Completions<'a> {
+    cursor: Cursor,
     queue: &'a mut CompletionQueue,
 }
 
@@ -190,13 +222,15 @@ impl Iterator for Completions<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.queue.next_entry()
+        // SAFETY: the walk borrows the queue, so nobody gives these slots back before it is dropped.
+        unsafe { self.cursor.next_entry() }
     }
 }
 
 impl Drop for Completions<'_> {
     #[inline]
     fn drop(&mut self) {
+        self.queue.cursor.head = self.cursor.head;
         self.queue.publish();
     }
 }
@@ -284,6 +318,24 @@ mod tests {
         assert!(twin.post(3, 0, 0, None));
         let rest: alloc::vec::Vec<_> = queue.drain().map(|cqe| cqe.unwrap().user_data()).collect();
         assert_eq!(rest, [2, 3], "what a walk left comes with the next");
+    }
+
+    #[test]
+    fn a_forgotten_walk_delivers_nothing_twice() {
+        let mut twin = CompletionTwin::new(CqeLayout::Narrow, 4, 0);
+        // SAFETY: the twin outlives the queue and keeps to the kernel's side.
+        let mut queue = unsafe { twin.queue() };
+        assert!(twin.post(1, 0, 0, None) && twin.post(2, 0, 0, None));
+        let mut walk = queue.drain();
+        assert_eq!(walk.next().unwrap().unwrap().user_data(), 1);
+        core::mem::forget(walk);
+        assert!(twin.post(3, 0, 0, None));
+        let rest: alloc::vec::Vec<_> = queue.drain().map(|cqe| cqe.unwrap().user_data()).collect();
+        assert_eq!(rest, [3]);
+        assert!(
+            (0..4).all(|n| twin.post(n, 0, 0, None)),
+            "all slots are given back"
+        );
     }
 
     #[test]

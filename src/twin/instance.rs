@@ -14,7 +14,7 @@ use crate::mapping::{page_size, Mapping};
 use crate::uapi::{
     io_uring_zcrx_ifq_reg, io_uring_zcrx_rqe, IORING_CQE_F_MORE, IORING_ZCRX_AREA_SHIFT,
 };
-use crate::zcrx::{Answer, Area, Ifq, Memory, Offset, PoolId};
+use crate::zcrx::{Answer, Area, Ifq, Memory, Offset, Prepared};
 
 /// Where things lie in the region, with cache lines of 64 bytes (`io_fill_zcrx_offsets` of 7.3).
 const HEAD: u32 = 0;
@@ -93,8 +93,7 @@ impl InstanceTwin {
             region,
             stats_offset: None,
         };
-        let pool = PoolId::unique().ok_or(Errno::OVERFLOW)?;
-        let ifq = answer.accept(ring, memory, pool);
+        let ifq = answer.accept(Prepared::new(ring)?, memory);
         let twin = Self {
             region: ours,
             entries,
@@ -102,7 +101,11 @@ impl InstanceTwin {
             chunk_len: page_size(),
             areas: [AreaTwin::new(area_view, chunks)].into(),
         };
-        Ok((twin, ifq.expect("arguments that the kernel would take")))
+        Ok((
+            twin,
+            ifq.map_err(drop)
+                .expect("arguments that the kernel would take"),
+        ))
     }
 
     /// Receives a packet with at most a chunk of payload: puts it into a free chunk and posts the completion

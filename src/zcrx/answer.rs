@@ -4,13 +4,19 @@ use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
 
 use super::area::Area;
+use super::areas::Areas;
 use super::chunk::PoolId;
 use super::ifq::Ifq;
+use super::instance::Instance;
 use super::refill::RefillRing;
-use super::token::Span;
+use super::share::Producer;
+use super::token::Offset;
+use crate::errno::Errno;
 use crate::error::Reason;
 use crate::fd::Fd;
+use crate::lock::Lock;
 use crate::mapping::{page_size, Mapping};
+use crate::shared::Vacant;
 use crate::uapi::{
     io_uring_region_desc, io_uring_zcrx_area_reg, io_uring_zcrx_ifq_reg, io_uring_zcrx_rqe,
     zcrx_stats,
@@ -30,10 +36,33 @@ pub(crate) struct Memory {
     pub(crate) stats_offset: Option<usize>,
 }
 
+/// What an instance needs that can fail: had before the kernel is asked, because there is no way back from its
+/// answer.
+pub(crate) struct Prepared {
+    /// The instance's own reference to the ring.
+    pub(crate) ring: Fd,
+    pool: PoolId,
+    areas: Areas,
+    home: Vacant<Instance>,
+}
+
+impl Prepared {
+    #[inline]
+    pub(crate) fn new(ring: Fd) -> Result<Self, Errno> {
+        Ok(Self {
+            ring,
+            // After 2³² pools.
+            pool: PoolId::unique().ok_or(Errno::OVERFLOW)?,
+            areas: Areas::new()?,
+            home: Vacant::new()?,
+        })
+    }
+}
+
 /// What an answer that passed all checks says.
 struct Checked {
     refill: RefillRing,
-    span: Span,
+    area_id: u16,
     stats: Option<NonNull<zcrx_stats>>,
 }
 
@@ -43,36 +72,48 @@ impl Answer {
     /// From the system call on the kernel may write to area and region. If its answer is of no use, both
     /// stay mapped for good, because the registration lasts as long as the ring.
     #[inline]
-    pub(crate) fn accept(self, ring: Fd, memory: Memory, pool: PoolId) -> Result<Ifq, Reason> {
-        match self.check(&memory, pool) {
-            Ok(Checked {
-                refill,
-                span,
-                stats,
-            }) => Ok(Ifq {
-                ring,
-                zcrx_id: self.reg.zcrx_id,
-                refill,
-                span,
-                chunk_len: self.chunk_len(),
-                pool,
-                stats,
-                area: memory.area,
-                _region: memory.region,
-            }),
+    pub(crate) fn accept(self, prepared: Prepared, memory: Memory) -> Result<Ifq, Reason> {
+        let Prepared {
+            ring,
+            pool,
+            areas,
+            home,
+        } = prepared;
+        let Checked {
+            refill,
+            area_id,
+            stats,
+        } = match self.check(&memory, pool) {
+            Ok(checked) => checked,
             Err(how) => {
                 core::mem::forget(memory);
-                Err(Reason::Answer(how))
+                return Err(Reason::Answer(how));
             }
+        };
+        let readable = memory.area.dmabuf_fd().is_none();
+        if let Err(area) = areas.insert(&mut areas.adding(), area_id, memory.area) {
+            core::mem::forget((area, memory.region));
+            return Err(Reason::Answer("the area's id is past the highest"));
         }
+        let instance = home.fill(Instance {
+            pool,
+            chunk_len: self.chunk_len(),
+            readable,
+            areas,
+            producer: Lock::new(None),
+            stats,
+            _region: memory.region,
+        });
+        let producer = Producer::Own(refill);
+        Ok(Ifq::over(ring, self.reg.zcrx_id, producer, instance))
     }
 
     /// Checks every offset and size that the kernel gave against the memory it is about.
     #[inline]
     fn check(&self, memory: &Memory, pool: PoolId) -> Result<Checked, &'static str> {
         let area_len = memory.area.len();
-        let span = Span::new(self.area.rq_area_token, area_len as u64)
-            .ok_or("the area's token is not an area id")?;
+        let start =
+            Offset::of_area(self.area.rq_area_token).ok_or("the area's token is not an area id")?;
         let chunk_len = self.chunk_len();
         if !chunk_len.is_power_of_two() || chunk_len as usize > area_len {
             return Err("the chunk length is no power of two within the area");
@@ -109,7 +150,7 @@ impl Answer {
         let refill = unsafe { RefillRing::from_raw_parts(khead, ktail, rqes, entries, pool) };
         Ok(Checked {
             refill,
-            span,
+            area_id: start.area_id(),
             stats,
         })
     }

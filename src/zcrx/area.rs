@@ -2,7 +2,6 @@
 
 use core::ptr::NonNull;
 
-use super::chunk::Chunk;
 use crate::errno::Errno;
 use crate::error::{Attempt, Cause, Error, Reason};
 use crate::fd::Fd;
@@ -13,108 +12,132 @@ static MAP_AREA: Attempt = Attempt {
     arguments: &["bytes", "page bytes"],
 };
 
-const HUGE_PAGE: usize = 2 << 20;
+/// Bytes in a huge page: what [`Area::huge_pages`] and [`Area::transparent_huge_pages`] are multiples of.
+pub const HUGE_PAGE: usize = 2 << 20;
 
 /// Memory for received payload, owned by whatever is registered with it.
 ///
-/// A forked child does not inherit memory of this process (`MADV_DONTFORK`): the kernel goes on filling the
-/// parent's pages.
+/// A forked child does not inherit memory that was mapped here (`MADV_DONTFORK`): the kernel goes on filling
+/// the parent's pages. From kernel 6.17 on an area counts against the locked-memory limit (`ulimit -l`) from
+/// registration on, unless it is a dmabuf.
 #[derive(Debug)]
 pub struct Area {
-    mapping: Mapping,
-    /// The buffer that is mapped, if it is not memory of this process.
-    dmabuf: Option<Fd>,
+    memory: Memory,
 }
+
+#[derive(Debug)]
+enum Memory {
+    Mapped(Mapping),
+    /// The device's buffer, and how this process sees it.
+    Dmabuf(Mapping, Fd),
+    /// Somebody else's, who promised to leave it to us.
+    Lent(NonNull<u8>, usize),
+}
+
+// SAFETY: an area is an address range and a descriptor, tied to no thread; lent memory was promised to be left
+// alone by whoever lent it.
+unsafe impl Send for Area {}
+// SAFETY: a shared Area only tells where it lies.
+unsafe impl Sync for Area {}
 
 impl Area {
     /// `len` bytes of ordinary pages; a multiple of the page size.
-    ///
-    /// From kernel 6.17 on the bytes count against the locked-memory limit (`ulimit -l`) when they are
-    /// registered.
     ///
     /// # Errors
     ///
     /// A length of 0 or no multiple of a page; no memory.
     #[inline]
     pub fn new(len: usize) -> Result<Self, Error> {
-        Self::map(len, page_size(), false)
+        check(len, page_size())?;
+        match Mapping::anonymous(len, false) {
+            Ok(mapping) => Ok(Self::of(mapping)),
+            Err(errno) => Err(failed(len, page_size(), errno, &[TOO_MUCH])),
+        }
     }
 
-    /// `len` bytes of reserved 2 MiB pages (`vm.nr_hugepages`); a multiple of 2 MiB. Chunks larger than
-    /// a page need memory that is contiguous, as these pages are.
+    /// `len` bytes of reserved 2 MiB pages (`vm.nr_hugepages`); a multiple of [`HUGE_PAGE`]. Chunks larger
+    /// than a page need memory that is contiguous, as these pages are.
     ///
     /// # Errors
     ///
     /// A length of 0 or no multiple of 2 MiB; too few reserved pages left.
     #[inline]
     pub fn huge_pages(len: usize) -> Result<Self, Error> {
-        Self::map(len, HUGE_PAGE, true)
-    }
-
-    /// The area of a mapping that somebody else fills.
-    #[cfg(any(test, feature = "twin"))]
-    pub(crate) fn of(mapping: Mapping) -> Self {
-        Self {
-            mapping,
-            dmabuf: None,
+        check(len, HUGE_PAGE)?;
+        let too_few = &[Cause {
+            cause: "too few huge pages are reserved and free",
+            remedy: "reserve more (sysctl vm.nr_hugepages), or use ordinary pages",
+        }];
+        match Mapping::anonymous(len, true) {
+            Ok(mapping) => Ok(Self::of(mapping)),
+            Err(errno @ Errno::NOMEM) => Err(failed(len, HUGE_PAGE, errno, too_few)),
+            Err(errno) => Err(failed(len, HUGE_PAGE, errno, &[TOO_MUCH])),
         }
     }
 
+    /// `len` bytes of ordinary memory that the kernel made huge pages of in advance (`MADV_COLLAPSE`, kernel
+    /// 6.1): contiguous as [`huge_pages`](Self::huge_pages), with nothing reserved, but not to be had where
+    /// memory is fragmented. A multiple of [`HUGE_PAGE`].
+    ///
+    /// # Errors
+    ///
+    /// A length of 0 or no multiple of 2 MiB; a kernel without transparent huge pages (EINVAL); no contiguous
+    /// memory (EAGAIN, ENOMEM).
     #[inline]
-    fn map(len: usize, page: usize, huge: bool) -> Result<Self, Error> {
-        let error = |reason, causes| {
-            Err(Error::new(
-                &MAP_AREA,
-                [len as u64, page as u64],
-                reason,
-                causes,
-            ))
-        };
-        if len == 0 || len % page != 0 {
-            let must = "be a multiple of the page size, and not 0";
-            return error(
-                Reason::Argument {
-                    name: "bytes",
-                    must,
-                },
-                &[],
-            );
-        }
-        if len as u64 > super::MAX_AREA {
-            let must = "fit into the 48 bits of an offset";
-            return error(
-                Reason::Argument {
-                    name: "bytes",
-                    must,
-                },
-                &[],
-            );
-        }
-        match Mapping::anonymous(len, huge) {
-            Ok(mapping) => Ok(Self {
-                mapping,
-                dmabuf: None,
+    pub fn transparent_huge_pages(len: usize) -> Result<Self, Error> {
+        check(len, HUGE_PAGE)?;
+        let collapsed = Mapping::aligned(len, HUGE_PAGE).and_then(|mapping| {
+            // Advice that sysctl may overrule, and collapsing does without: an error changes nothing.
+            let _ = mapping.advise(libc::MADV_HUGEPAGE);
+            mapping.advise(libc::MADV_POPULATE_WRITE)?;
+            mapping.advise(libc::MADV_COLLAPSE)?;
+            Ok(mapping)
+        });
+        collapsed.map(Self::of).map_err(|errno| {
+            let causes: &[Cause] = match errno {
+                Errno::INVAL => &[Cause {
+                    cause: "the kernel has no transparent huge pages, or is older than 6.1",
+                    remedy: "use reserved huge pages (sysctl vm.nr_hugepages), or ordinary ones",
+                }],
+                _ => &[Cause {
+                    cause: "no contiguous memory is free",
+                    remedy: "reserve huge pages soon after boot (sysctl vm.nr_hugepages), or use ordinary ones",
+                }],
+            };
+            failed(len, HUGE_PAGE, errno, causes)
+        })
+    }
+
+    /// `len` bytes at `start` that the caller provides, both multiples of the page size: memory of another
+    /// allocator, or shared with another process.
+    ///
+    /// If it is private memory, advise `MADV_DONTFORK` before the process forks.
+    ///
+    /// # Safety
+    ///
+    /// As long as the area lives (in an instance: until the last [`Ifq`](super::Ifq),
+    /// [`Export`](super::Export) and owned chunk of it is gone), the bytes must be mapped, initialised, and
+    /// written by nobody but the kernel.
+    ///
+    /// # Errors
+    ///
+    /// An address or length that is 0 or no multiple of a page.
+    #[inline]
+    pub unsafe fn from_raw_parts(start: *mut u8, len: usize) -> Result<Self, Error> {
+        check(len, page_size())?;
+        match NonNull::new(start) {
+            Some(start) if start.as_ptr() as usize % page_size() == 0 => Ok(Self {
+                memory: Memory::Lent(start, len),
             }),
-            Err(errno @ Errno::NOMEM) if huge => error(
-                Reason::Kernel(errno),
-                &[Cause {
-                    cause: "too few huge pages are reserved and free",
-                    remedy: "reserve more (sysctl vm.nr_hugepages), or use ordinary pages",
-                }],
-            ),
-            Err(errno) => error(
-                Reason::Kernel(errno),
-                &[Cause {
-                    cause: "the process may not map that much",
-                    remedy: "ask for fewer bytes, or raise the limit (ulimit -v)",
-                }],
-            ),
+            _ => Err(refused(len, page_size(), "begin at a page")),
         }
     }
 
-    /// All `len` bytes of a dmabuf, which the NIC fills without the kernel being able to read them: what the
-    /// NIC does not place cannot be copied there either: such a request ends with ENOMEM each time it is submitted. Kernel 6.16, and only with
-    /// an interface queue.
+    /// All `len` bytes of a dmabuf, which the NIC fills without the kernel being able to read or write them.
+    /// Kernel 6.16, and only with an interface queue.
+    ///
+    /// What the NIC does not place, the kernel cannot copy there: such a request ends with ENOMEM each time it is
+    /// submitted.
     ///
     /// # Safety
     ///
@@ -126,59 +149,43 @@ impl Area {
     /// A length of 0 or no multiple of a page; a descriptor that cannot be mapped.
     #[inline]
     pub unsafe fn dmabuf(fd: Fd, len: usize) -> Result<Self, Error> {
-        let arguments = [len as u64, page_size() as u64];
-        let error = |reason, causes| Error::new(&MAP_AREA, arguments, reason, causes);
-        if len == 0 || len % page_size() != 0 {
-            let must = "be a multiple of the page size, and not 0";
-            return Err(error(
-                Reason::Argument {
-                    name: "bytes",
-                    must,
-                },
-                &[],
-            ));
-        }
+        check(len, page_size())?;
+        let not_mapped = &[Cause {
+            cause: "the descriptor is no dmabuf of that length that can be mapped",
+            remedy: "pass the length that it was made with",
+        }];
         match Mapping::shared(fd.as_raw(), len, 0) {
             Ok(mapping) => Ok(Self {
-                mapping,
-                dmabuf: Some(fd),
+                memory: Memory::Dmabuf(mapping, fd),
             }),
-            Err(errno) => Err(error(
-                Reason::Kernel(errno),
-                &[Cause {
-                    cause: "the descriptor is no dmabuf of that length that can be mapped",
-                    remedy: "pass the length that it was made with",
-                }],
-            )),
+            Err(errno) => Err(failed(len, page_size(), errno, not_mapped)),
+        }
+    }
+
+    /// The area of a mapping.
+    #[inline]
+    pub(crate) fn of(mapping: Mapping) -> Self {
+        Self {
+            memory: Memory::Mapped(mapping),
         }
     }
 
     /// The descriptor of the dmabuf, if it is one.
     #[inline]
     pub(super) fn dmabuf_fd(&self) -> Option<&Fd> {
-        self.dmabuf.as_ref()
+        match &self.memory {
+            Memory::Dmabuf(_, fd) => Some(fd),
+            _ => None,
+        }
     }
 
     /// Bytes in the area.
     #[allow(clippy::len_without_is_empty, reason = "an area is never empty")]
     #[inline]
     pub fn len(&self) -> usize {
-        self.mapping.len()
-    }
-
-    /// The bytes that `chunk` refers to.
-    ///
-    /// # Safety
-    ///
-    /// The chunk must have been resolved against this area, and nobody may write to its bytes during the
-    /// borrow.
-    #[inline]
-    pub(crate) unsafe fn bytes<'a>(&'a self, chunk: &'a Chunk) -> &'a [u8] {
-        // SAFETY: the bytes lie inside the mapping, which lives as long as self, and nobody writes to them
-        // (caller). They are initialised: fresh mappings are zeroed, and those of a device's buffer are its.
-        unsafe {
-            let start = self.base().add(chunk.offset().within() as usize);
-            core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
+        match &self.memory {
+            Memory::Mapped(mapping) | Memory::Dmabuf(mapping, _) => mapping.len(),
+            Memory::Lent(_, len) => *len,
         }
     }
 
@@ -186,12 +193,51 @@ impl Area {
     /// write to one of them.
     #[inline]
     pub(crate) fn retire(self) {
-        self.mapping.retire();
+        match self.memory {
+            Memory::Mapped(mapping) | Memory::Dmabuf(mapping, _) => mapping.retire(),
+            // Whoever lent it knows when it is free.
+            Memory::Lent(..) => {}
+        }
     }
 
     /// The first byte.
     #[inline]
     pub(crate) fn base(&self) -> NonNull<u8> {
-        self.mapping.base()
+        match &self.memory {
+            Memory::Mapped(mapping) | Memory::Dmabuf(mapping, _) => mapping.base(),
+            Memory::Lent(start, _) => *start,
+        }
     }
+}
+
+const TOO_MUCH: Cause = Cause {
+    cause: "the process may not map that much",
+    remedy: "ask for fewer bytes, or raise the limit (ulimit -v)",
+};
+
+fn failed(len: usize, page: usize, errno: Errno, causes: &'static [Cause]) -> Error {
+    Error::new(
+        &MAP_AREA,
+        [len as u64, page as u64],
+        Reason::Kernel(errno),
+        causes,
+    )
+}
+
+fn refused(len: usize, page: usize, must: &'static str) -> Error {
+    let name = "bytes";
+    let reason = Reason::Argument { name, must };
+    Error::new(&MAP_AREA, [len as u64, page as u64], reason, &[])
+}
+
+/// Refuses a length that no area can have.
+fn check(len: usize, page: usize) -> Result<(), Error> {
+    if len == 0 || len % page != 0 {
+        let must = "be a multiple of the page size, and not 0";
+        return Err(refused(len, page, must));
+    }
+    if len as u64 > super::MAX_AREA {
+        return Err(refused(len, page, "fit into the 48 bits of an offset"));
+    }
+    Ok(())
 }

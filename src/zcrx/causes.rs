@@ -117,3 +117,23 @@ pub(super) fn of_control(errno: Errno) -> &'static [Cause] {
         _ => &[],
     }
 }
+
+/// Causes of `errno` when an area was added.
+pub(super) fn of_add_area(errno: Errno) -> &'static [Cause] {
+    of_control(errno)
+}
+
+/// Causes of `errno` when an instance was exported.
+pub(super) fn of_export(errno: Errno) -> &'static [Cause] {
+    of_control(errno)
+}
+
+/// Causes of `errno` when an export was imported.
+pub(super) fn of_import(errno: Errno) -> &'static [Cause] {
+    of_control(errno)
+}
+
+/// Causes of `errno` when a notification was armed.
+pub(super) fn of_arm(errno: Errno) -> &'static [Cause] {
+    of_control(errno)
+}

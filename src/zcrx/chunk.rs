@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert_eq};
 
 use super::token::Offset;
+use crate::uapi::io_uring_zcrx_rqe;
 
 /// Tells the pools of this process apart, so that a chunk cannot be read in, or returned to, another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,17 @@ impl Chunk {
     #[inline]
     pub fn offset(&self) -> Offset {
         self.offset
+    }
+
+    /// The refill entry that returns it. The offset goes back as it came, area id included. The kernel skips
+    /// entries whose padding is not zero.
+    #[inline]
+    pub(crate) fn into_entry(self) -> io_uring_zcrx_rqe {
+        io_uring_zcrx_rqe {
+            off: self.offset.raw(),
+            len: self.len,
+            __pad: 0,
+        }
     }
 
     /// Whether it came from pool `pool`.

@@ -1,18 +1,19 @@
-//! [`Ifq`]: a registered zcrx instance, with its area, its refill ring and its decoder.
-
-use core::ptr::NonNull;
+//! [`Ifq`]: one end of a registered zcrx instance: its decoder, and how chunks go back.
 
 use super::area::Area;
+use super::areas::AreaTable;
 use super::chunk::{Chunk, PoolId, Unreturned};
-use super::ctrl;
+use super::ctrl::Target;
+use super::instance::{Copies, Instance};
+use super::notification::Notification;
 use super::register::{self, IfqBuilder};
-use super::token::{Offset, OutOfArea, Span};
+use super::share::{Batch, Export, Producer};
+use super::token::{Offset, OutOfArea};
 use super::RefillRing;
 use crate::error::Error;
 use crate::fd::Fd;
-use crate::mapping::Mapping;
 use crate::ring::{Cqe, RingFd};
-use crate::uapi::zcrx_stats;
+use crate::shared::Shared;
 
 /// Where packets come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +39,8 @@ pub enum RefillRegion {
     Kernel,
 }
 
-/// How much the kernel had to copy, as far as it counts: fragments that the NIC did not place. Copies of
-/// data in a packet's linear part are not counted by any kernel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Copies {
-    /// Fragments copied.
-    pub fragments: u64,
-    /// Bytes copied.
-    pub bytes: u64,
-}
-
-/// A registered zcrx instance: an interface queue, or none, with an area and a refill ring.
+/// A registered zcrx instance: an interface queue, or none, with its areas and a refill ring; and the ring that
+/// it is registered with, or [imported](Export::import) by.
 ///
 /// It keeps its own reference to the ring's descriptor. The kernel has no call to unregister: closing the
 /// ring is the only teardown, so the instance, its queue and its memory are given up when both
@@ -57,20 +49,14 @@ pub struct Copies {
 pub struct Ifq {
     // Fields drop in this order: the ring is let go before the memory is unmapped. (The kernel has
     // pinned the pages, so what it still writes during teardown goes to no memory of ours.)
-    pub(super) ring: Fd,
-    pub(super) zcrx_id: u32,
-    pub(super) refill: RefillRing,
-    pub(super) span: Span,
-    pub(super) chunk_len: u32,
-    pub(super) pool: PoolId,
-    pub(super) stats: Option<NonNull<zcrx_stats>>,
-    pub(super) area: Area,
-    pub(super) _region: Mapping,
+    ring: Fd,
+    zcrx_id: u32,
+    pool: PoolId,
+    /// The instance's own, here as well because each chunk needs it.
+    table: AreaTable,
+    producer: Producer,
+    instance: Shared<Instance>,
 }
-
-// SAFETY: descriptor and memory are tied to no thread. Control calls from a thread that does not own
-// the ring are answered with EEXIST.
-unsafe impl Send for Ifq {}
 
 impl Ifq {
     /// Options of a new instance on `device`.
@@ -78,19 +64,47 @@ impl Ifq {
         register::IfqBuilder::new(device)
     }
 
+    /// The end of `instance` that `ring` knows as `zcrx_id`.
+    pub(super) fn over(
+        ring: Fd,
+        zcrx_id: u32,
+        producer: Producer,
+        instance: Shared<Instance>,
+    ) -> Self {
+        Self {
+            ring,
+            zcrx_id,
+            pool: instance.pool,
+            table: instance.areas.table(),
+            producer,
+            instance,
+        }
+    }
+
     /// The id that RECV_ZC submissions carry ([`Sqe::recv_zc`](crate::ring::Sqe::recv_zc)).
+    #[inline]
     pub fn zcrx_id(&self) -> u32 {
         self.zcrx_id
     }
 
     /// Bytes in one buffer of the area. A chunk lies within one buffer; several may share one.
     pub fn chunk_len(&self) -> u32 {
-        self.chunk_len
+        self.instance.chunk_len
     }
 
-    /// Bytes in the area.
-    pub fn area_len(&self) -> usize {
-        self.area.len()
+    /// Bytes in all areas.
+    pub fn area_len(&self) -> u64 {
+        self.instance.areas.total().bytes
+    }
+
+    /// Number of areas.
+    pub fn areas(&self) -> u32 {
+        self.instance.areas.total().areas
+    }
+
+    /// Whether the kernel can put into the areas what the NIC did not place there. It cannot if they are dmabufs.
+    pub fn can_copy(&self) -> bool {
+        self.instance.readable
     }
 
     // The refill ring itself is never handed out: swapped with that of another instance, it would outlive
@@ -104,36 +118,53 @@ impl Ifq {
     /// return it again), or the chunk is another pool's.
     #[inline]
     pub fn recycle(&mut self, chunk: Chunk) -> Result<(), Unreturned> {
-        self.refill.push(chunk)
+        match &mut self.producer {
+            Producer::Own(refill) => refill.push(chunk),
+            Producer::Shared(batch) => batch.push(&self.instance, chunk),
+        }
     }
 
     /// Shows the kernel all chunks returned so far. Once per batch.
     #[inline]
     pub fn publish(&mut self) {
-        self.refill.publish();
+        match &mut self.producer {
+            Producer::Own(refill) => refill.publish(),
+            Producer::Shared(batch) => batch.hand_over(&self.instance),
+        }
     }
 
     /// Entries of the refill ring.
     pub fn refill_entries(&self) -> u32 {
-        self.refill.entries()
+        match &self.producer {
+            Producer::Own(refill) => refill.entries(),
+            Producer::Shared(_) => self.with_shared(|refill| refill.entries()),
+        }
     }
 
-    /// Chunks published that the kernel has not taken back yet.
+    /// Chunks published that the kernel has not taken back yet, on all ends of a shared instance.
     #[inline]
     pub fn unconsumed(&mut self) -> u32 {
-        self.refill.unconsumed()
+        match &mut self.producer {
+            Producer::Own(refill) => refill.unconsumed(),
+            Producer::Shared(_) => self.with_shared(RefillRing::unconsumed),
+        }
+    }
+
+    fn with_shared<T: Default>(&self, use_it: impl FnOnce(&mut RefillRing) -> T) -> T {
+        let mut producer = self.instance.producer.lock();
+        producer.as_mut().map(use_it).unwrap_or_default()
     }
 
     /// Takes the chunk that a data completion of RECV_ZC delivered.
     ///
     /// # Safety
     ///
-    /// `cqe` must be the completion of a RECV_ZC request for this instance, on the ring that it is
+    /// `cqe` must be the completion of a RECV_ZC request for this instance, on the ring that this end is
     /// registered with, and each completion may be taken once.
     ///
     /// # Errors
     ///
-    /// [`NotData`] if the completion carries no bytes of this area; terminal completions are such.
+    /// [`NotData`] if the completion carries no bytes of an area; terminal completions are such.
     #[inline]
     pub unsafe fn take(&self, cqe: &Cqe) -> Result<Chunk, NotData> {
         let (Some([offset, _]), true) = (cqe.extra(), cqe.more()) else {
@@ -144,10 +175,22 @@ impl Ifq {
             _ => return Err(NotData::Terminal),
         };
         let offset = Offset::from_raw(offset);
-        self.span.resolve(offset, len).map_err(NotData::OutOfArea)?;
-        // SAFETY: len > 0 and the bytes lie in the area (resolved above). That the kernel gave them to
+        if let Err(how) = self.table.find(offset, len) {
+            self.find_again(how, offset, len)?;
+        }
+        // SAFETY: len > 0 and the bytes lie in an area (found above). That the kernel gave them to
         // us, and that this is the only chunk for them, is the caller's promise about `cqe`.
         Ok(unsafe { Chunk::from_raw_parts(offset, len, self.pool) })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_again(&self, how: OutOfArea, offset: Offset, len: u32) -> Result<(), NotData> {
+        match how {
+            OutOfArea::UnknownArea => self.instance.areas.find_again(offset, len),
+            OutOfArea::PastEnd => Err(how),
+        }
+        .map_err(NotData::OutOfArea)
     }
 
     /// The bytes that a chunk of this instance refers to.
@@ -162,11 +205,15 @@ impl Ifq {
             chunk.is_from(self.pool),
             "the chunk belongs to another pool"
         );
-        // SAFETY: take() resolved offset and length against this area (no other safe call makes a chunk of
-        // this pool). The kernel gave the bytes to this process with the completion, and reuses them only after
+        // SAFETY: take() found offset and length in an area (no other safe call makes a chunk of this pool), and
+        // areas stay as long as the instance that self holds. Fresh mappings are zeroed, so all bytes are
+        // initialised. The kernel gave these to this process with the completion, and reuses them only after
         // the refill entry was published, which takes the chunk by value and so ends this borrow, or after
-        // the ring was closed, which self keeps open.
-        unsafe { self.area.bytes(chunk) }
+        // the instance's last ring was closed, of which self keeps one open.
+        unsafe {
+            let start = self.table.address(chunk.offset());
+            core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
+        }
     }
 
     /// Has the kernel consume what was published to the refill ring (`ZCRX_CTRL_FLUSH_RQ`, kernel
@@ -178,21 +225,85 @@ impl Ifq {
     ///
     /// A kernel without the operation; a call from another thread.
     pub fn flush(&self) -> Result<(), Error> {
-        ctrl::flush(self.ring.as_raw(), self.zcrx_id)
+        self.target().flush()
     }
 
-    /// How much the kernel had to copy so far; `None` where it does not count (before 7.2).
+    /// Gives the instance another area, for the NIC and for copies (`ZCRX_CTRL_ADD_AREA`, kernel 7.3). There can
+    /// be [`MAX_AREAS`](super::MAX_AREAS), of any lengths; none can be taken away again.
+    ///
+    /// Call it on the thread that owns the ring. It pins the memory, which takes time, and holds up other
+    /// ends that are about to decode the first chunks of the new area.
+    ///
+    /// # Errors
+    ///
+    /// A length that does not fit the chunks; a dmabuf where the others are memory, or the reverse; a kernel
+    /// without the operation; the kernel's refusals, with their causes.
+    pub fn add_area(&self, area: Area) -> Result<(), Error> {
+        register::add_area(&self.instance, self.target(), area)
+    }
+
+    /// Has a notification posted again when it next happens (`ZCRX_CTRL_ARM_EVENT`, kernel 7.2). `false` if it was
+    /// armed already, or is none of this kernel's.
+    ///
+    /// Call it on the thread that owns the ring.
+    ///
+    /// # Errors
+    ///
+    /// A kernel without the operation; a call from another thread.
+    pub fn arm(&self, notification: Notification) -> Result<bool, Error> {
+        self.target().arm(notification)
+    }
+
+    /// Makes the instance available to other rings (`ZCRX_CTRL_EXPORT`, kernel 6.19). Chunks returned so far are
+    /// published; from now on the refill ring is shared.
+    ///
+    /// Call it on the thread that owns the ring.
+    ///
+    /// # Errors
+    ///
+    /// A kernel without the operation; no descriptor left; a call from another thread.
+    pub fn export(&mut self) -> Result<Export, Error> {
+        let (export, batch) = Export::new(self.target(), self.instance.clone())?;
+        if let Producer::Own(refill) = &mut self.producer {
+            refill.publish();
+            if let Producer::Own(refill) =
+                core::mem::replace(&mut self.producer, Producer::Shared(batch))
+            {
+                *self.instance.producer.lock() = Some(refill);
+            }
+        }
+        Ok(export)
+    }
+
+    /// How much the kernel had to copy so far; `None` where it does not count (before 7.2). Each number is read
+    /// whole; while the kernel copies, bytes may be one copy behind.
     pub fn copies(&self) -> Option<Copies> {
-        let at = self.stats?.as_ptr();
-        // SAFETY: registration placed the statistics inside the region that self maps, aligned and
-        // past the entries. The kernel writes them at any time, hence volatile reads and no reference.
-        let (fragments, bytes) = unsafe {
-            (
-                core::ptr::addr_of!((*at).copy_count).read_volatile(),
-                core::ptr::addr_of!((*at).copy_bytes).read_volatile(),
-            )
+        self.instance.copies()
+    }
+
+    fn target(&self) -> Target {
+        Target {
+            ring: self.ring.as_raw(),
+            zcrx_id: self.zcrx_id,
+        }
+    }
+}
+
+impl Drop for Ifq {
+    /// Hands over what is on its way to a shared refill ring, for the other ends' sake.
+    fn drop(&mut self) {
+        let target = self.target();
+        let Producer::Shared(batch) = &mut self.producer else {
+            return;
         };
-        Some(Copies { fragments, bytes })
+        // A full ring is emptied by a flush, so each round gets rid of some. On a thread that may not flush,
+        // what is left is lost to the area.
+        for _ in 0..Batch::LEN {
+            batch.hand_over(&self.instance);
+            if batch.is_empty() || target.flush().is_err() {
+                return;
+            }
+        }
     }
 }
 
@@ -202,7 +313,7 @@ pub enum NotData {
     /// It ends its request (no `F_MORE`), or reports an error: it carries no buffer, and nothing may
     /// be returned for it.
     Terminal,
-    /// It names bytes outside of the area, which the kernel never does.
+    /// It names bytes outside of the areas, which the kernel never does.
     OutOfArea(OutOfArea),
 }
 

@@ -7,26 +7,34 @@
 
 mod answer;
 mod area;
+mod areas;
 mod causes;
 mod chunk;
 mod ctrl;
 mod ifq;
+mod instance;
 mod interface;
+mod notification;
 mod query;
 mod refill;
 mod register;
+mod share;
 mod token;
 
 #[cfg(any(test, feature = "twin"))]
-pub(crate) use answer::{Answer, Memory};
-pub use area::Area;
+pub(crate) use answer::{Answer, Memory, Prepared};
+pub use area::{Area, HUGE_PAGE};
+pub use areas::MAX_AREAS;
 pub use chunk::{Chunk, PoolId, Unreturned};
-pub use ifq::{Copies, Device, Ifq, NotData, RefillRegion};
+pub use ifq::{Device, Ifq, NotData, RefillRegion};
+pub use instance::Copies;
 pub use interface::interface_index;
+pub use notification::Notification;
 pub use query::Support;
 pub use refill::RefillRing;
 pub use register::{IfqBuilder, MAX_REFILL_ENTRIES};
-pub use token::{Offset, OutOfArea, Span};
+pub use share::Export;
+pub use token::{Offset, OutOfArea};
 
 /// Most bytes of one area: what 48 bits of offset can name.
 pub const MAX_AREA: u64 = (1 << crate::uapi::IORING_ZCRX_AREA_SHIFT) - 1;

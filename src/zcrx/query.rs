@@ -58,11 +58,15 @@ impl Support {
             .is_some_and(|zcrx| zcrx.features & uapi::ZCRX_FEATURE_RX_PAGE_SIZE != 0)
     }
 
-    /// Whether the kernel counts copies in a region that the application can read (7.2).
-    pub fn has_statistics(&self) -> bool {
+    /// Whether the kernel [notifies](super::Notification) of what happens to an instance (7.2).
+    pub fn has_notifications(&self) -> bool {
         self.zcrx
             .is_some_and(|zcrx| zcrx.features & uapi::ZCRX_FEATURE_EVENT != 0)
-            && self.events.is_some()
+    }
+
+    /// Whether the kernel counts copies in a region that the application can read (7.2).
+    pub fn has_statistics(&self) -> bool {
+        self.has_notifications() && self.events.is_some()
     }
 }
 

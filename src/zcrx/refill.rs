@@ -113,25 +113,39 @@ impl RefillRing {
         if !chunk.is_from(self.pool) {
             return Err(Unreturned::OtherPool(chunk));
         }
-        if self.tail.distance_from(self.head) > self.mask {
-            self.refresh_head();
-            if self.tail.distance_from(self.head) > self.mask {
-                return Err(Unreturned::Full(chunk));
-            }
+        if !self.has_room() {
+            return Err(Unreturned::Full(chunk));
         }
+        self.write_slot(chunk.into_entry());
+        Ok(())
+    }
+
+    /// Writes an entry that came from a chunk of this pool; `false` if the ring is full.
+    pub(super) fn write(&mut self, entry: io_uring_zcrx_rqe) -> bool {
+        let room = self.has_room();
+        if room {
+            self.write_slot(entry);
+        }
+        room
+    }
+
+    #[inline]
+    fn has_room(&mut self) -> bool {
+        if self.tail.distance_from(self.head) <= self.mask {
+            return true;
+        }
+        self.refresh_head();
+        self.tail.distance_from(self.head) <= self.mask
+    }
+
+    /// Writes the next slot, for which there has to be room.
+    #[inline]
+    fn write_slot(&mut self, entry: io_uring_zcrx_rqe) {
         let slot = self.tail.slot(self.mask);
-        // The offset goes back as it came, area id included. The kernel skips entries whose padding
-        // is not zero.
-        let entry = io_uring_zcrx_rqe {
-            off: chunk.offset().raw(),
-            len: chunk.len(),
-            __pad: 0,
-        };
         // SAFETY: slot <= mask lies inside the array; it is free, because fewer than all entries lie
         // between the head and the tail, so the kernel does not read it before the tail is published.
         unsafe { self.entries.add(slot as usize).write(entry) };
         self.tail = self.tail.advanced(1);
-        Ok(())
     }
 
     /// Shows the kernel all entries written so far. Once per batch.

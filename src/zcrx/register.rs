@@ -1,13 +1,14 @@
 //! Registration: what is checked before the kernel is asked, and the call itself.
 
-use core::ptr::NonNull;
-
-use super::answer::{Answer, Memory};
+use super::answer::{Answer, Memory, Prepared};
 use super::area::Area;
 use super::causes;
-use super::chunk::PoolId;
+use super::ctrl::Target;
 use super::ifq::{unfit, Device, Ifq, RefillRegion};
+use super::instance::Instance;
+use super::notification;
 use super::query::Support;
+use super::token::Offset;
 use crate::errno::Errno;
 use crate::error::{Attempt, Error, Reason};
 use crate::fd::Fd;
@@ -43,6 +44,7 @@ pub struct IfqBuilder {
     refill_entries: u32,
     refill_region: RefillRegion,
     chunk_len: Option<u32>,
+    notifications: Option<u64>,
 }
 
 impl IfqBuilder {
@@ -53,6 +55,7 @@ impl IfqBuilder {
             refill_entries: 4096,
             refill_region: RefillRegion::default(),
             chunk_len: None,
+            notifications: None,
         }
     }
 
@@ -79,6 +82,14 @@ impl IfqBuilder {
         self
     }
 
+    /// Has the kernel [notify](super::Notification) this ring of what happens to the instance, in completions
+    /// that carry `user_data` (kernel 7.2; registration fails on one that cannot).
+    #[inline]
+    pub fn notifications(mut self, user_data: u64) -> Self {
+        self.notifications = Some(user_data);
+        self
+    }
+
     /// Registers the instance with `ring`, on the thread that owns the ring.
     ///
     /// # Errors
@@ -88,46 +99,77 @@ impl IfqBuilder {
     /// that a kernel whose answer cannot be used keeps its registration until the ring is closed.
     #[inline]
     pub fn register(self, ring: RingFd<'_>, area: Area) -> Result<Ifq, Error> {
+        self.try_register(ring, area).map_err(|(error, _)| error)
+    }
+
+    /// As [`register`](Self::register); hands the area back if the kernel did not take it.
+    #[inline]
+    pub(crate) fn try_register(
+        &self,
+        ring: RingFd<'_>,
+        area: Area,
+    ) -> Result<Ifq, (Error, Option<Area>)> {
         let support = Support::query();
-        self.check(ring, &area, &support)?;
+        if let Err(error) = self.check(ring, &area, &support) {
+            return Err((error, Some(area)));
+        }
         let area_len = area.len();
         let error = |reason| self.error(area_len, reason);
-        let kernel = |errno| error(Reason::Kernel(errno));
-        let no_id = Reason::Unsupported("no pool id is left");
-        let pool = PoolId::unique().ok_or_else(|| error(no_id))?;
-        // The instance's own reference to the ring, taken first: afterwards nothing may fail for
-        // lack of a descriptor.
-        let ring = Fd::duplicate(ring.as_raw()).map_err(kernel)?;
-
         let region_len = self.region_len(&support);
-        let own_region = match self.refill_region {
-            RefillRegion::User => Some(Mapping::anonymous(region_len, false).map_err(kernel)?),
-            RefillRegion::Kernel => None,
+        // All that can fail on this side comes first.
+        let prepared = Fd::duplicate(ring.as_raw())
+            .and_then(Prepared::new)
+            .and_then(|prepared| Ok((prepared, self.own_region(region_len)?)));
+        let (prepared, own_region) = match prepared {
+            Ok(prepared) => prepared,
+            Err(errno) => return Err((error(Reason::Kernel(errno)), Some(area))),
         };
         let stats_offset = support
             .has_statistics()
             .then(|| region_len - size_of::<zcrx_stats>());
-        let answer = self
-            .ask(&ring, &area, own_region.as_ref(), region_len, stats_offset)
-            .map_err(kernel)?;
+        let asked = self.ask(
+            &prepared.ring,
+            &area,
+            own_region.as_ref(),
+            region_len,
+            stats_offset,
+        );
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(errno) => return Err((error(Reason::Kernel(errno)), Some(area))),
+        };
         let region = match own_region {
             Some(region) => Ok(region),
-            None => Mapping::shared(ring.as_raw(), region_len, answer.region.mmap_offset),
+            None => Mapping::shared(
+                prepared.ring.as_raw(),
+                region_len,
+                answer.region.mmap_offset,
+            ),
         };
-        match region {
+        let accepted = match region {
             Ok(region) => {
                 let memory = Memory {
                     area,
                     region,
                     stats_offset,
                 };
-                answer.accept(ring, memory, pool).map_err(error)
+                answer.accept(prepared, memory)
             }
             Err(errno) => {
                 // Registered all the same: the area belongs to the kernel until the ring is closed.
                 core::mem::forget(area);
-                Err(error(Reason::Kernel(errno)))
+                Err(Reason::Kernel(errno))
             }
+        };
+        accepted.map_err(|reason| (error(reason), None))
+    }
+
+    /// The refill ring's memory, if this process allocates it.
+    #[inline]
+    fn own_region(&self, len: usize) -> Result<Option<Mapping>, Errno> {
+        match self.refill_region {
+            RefillRegion::User => Mapping::anonymous(len, false).map(Some),
+            RefillRegion::Kernel => Ok(None),
         }
     }
 
@@ -150,13 +192,10 @@ impl IfqBuilder {
             if !chunk.is_power_of_two() || (chunk as usize) < page_size() {
                 return refuse("chunk bytes", "be a power of two and at least a page");
             }
-            if area.len() % chunk as usize != 0 {
-                return refuse("area bytes", "be a multiple of the chunk length");
-            }
         }
-        // Before 7.3.3 the kernel computed offsets in 32 bits, and delivered wrong ones past 4 GiB.
-        if area.len() as u64 > 1 << 32 {
-            return refuse("area bytes", "not exceed 4 GiB");
+        let chunk_len = self.chunk_len.unwrap_or(page_size() as u32);
+        if let Some(must) = unfit_area(area, chunk_len) {
+            return refuse("area bytes", must);
         }
         if let Some(missing) = unfit(ring).or_else(|| ring.repeats_completions()) {
             return Err(self.error(area.len(), Reason::Unsupported(missing)));
@@ -164,6 +203,10 @@ impl IfqBuilder {
         // Asked, not inferred: a kernel that has the mode also has the question (6.19).
         if self.device == Device::None && !support.has_no_device() {
             let missing = "this kernel cannot receive into an area without a device (7.1 can)";
+            return Err(self.error(area.len(), Reason::Unsupported(missing)));
+        }
+        if self.notifications.is_some() && !support.has_notifications() {
+            let missing = "this kernel does not notify of what happens to an area (7.2 can)";
             return Err(self.error(area.len(), Reason::Unsupported(missing)));
         }
         Ok(())
@@ -197,24 +240,13 @@ impl IfqBuilder {
         region_len: usize,
         stats_offset: Option<usize>,
     ) -> Result<Answer, Errno> {
-        let address = |at: NonNull<u8>| at.as_ptr() as usize as u64;
-        let mut area_reg = io_uring_zcrx_area_reg {
-            len: area.len() as u64,
-            ..Default::default()
-        };
-        match area.dmabuf_fd() {
-            Some(fd) => {
-                area_reg.flags = uapi::IORING_ZCRX_AREA_DMABUF;
-                area_reg.dmabuf_fd = fd.as_raw() as u32;
-            }
-            None => area_reg.addr = address(area.base()),
-        }
+        let mut area_reg = describe(area);
         let mut region_reg = io_uring_region_desc {
             size: region_len as u64,
             ..Default::default()
         };
         if let Some(region) = region {
-            region_reg.user_addr = address(region.base());
+            region_reg.user_addr = region.base().as_ptr() as usize as u64;
             region_reg.flags = uapi::IORING_MEM_REGION_TYPE_USER;
         }
         let mut events = zcrx_event_desc::default();
@@ -235,6 +267,12 @@ impl IfqBuilder {
         if let Some(offset) = stats_offset {
             events.flags = uapi::ZCRX_EVENT_DESC_FLAG_STATS;
             events.stats_offset = offset as u64;
+        }
+        if let Some(user_data) = self.notifications {
+            events.user_data = user_data;
+            events.type_mask = notification::ALL;
+        }
+        if stats_offset.is_some() || self.notifications.is_some() {
             reg.event_desc = core::ptr::from_mut(&mut events) as usize as u64;
         }
         // SAFETY: reg and the structs it points to are live, exclusively borrowed locals, which the
@@ -271,4 +309,60 @@ impl IfqBuilder {
             Device::None => Error::new(&NO_DEVICE, [entries, bytes], reason, causes),
         }
     }
+}
+
+/// What no area of chunks of `chunk_len` bytes can be: answers what it must.
+#[inline]
+fn unfit_area(area: &Area, chunk_len: u32) -> Option<&'static str> {
+    if area.len() % chunk_len as usize != 0 {
+        Some("be a multiple of the chunk length")
+    } else if area.len() as u64 > 1 << 32 {
+        // Before 7.3.3 the kernel computed offsets in 32 bits, and delivered wrong ones past that.
+        Some("not exceed 4 GiB")
+    } else {
+        None
+    }
+}
+
+/// An area as the kernel is told of it.
+#[inline]
+pub(super) fn describe(area: &Area) -> io_uring_zcrx_area_reg {
+    let mut reg = io_uring_zcrx_area_reg {
+        len: area.len() as u64,
+        ..Default::default()
+    };
+    match area.dmabuf_fd() {
+        Some(fd) => {
+            reg.flags = uapi::IORING_ZCRX_AREA_DMABUF;
+            reg.dmabuf_fd = fd.as_raw() as u32;
+        }
+        None => reg.addr = area.base().as_ptr() as usize as u64,
+    }
+    reg
+}
+
+/// Adds an area to an instance.
+pub(super) fn add_area(instance: &Instance, target: Target, area: Area) -> Result<(), Error> {
+    let error = |reason| target.add_area_error(area.len(), reason);
+    let must = unfit_area(&area, instance.chunk_len);
+    let must = must.or_else(|| {
+        (area.dmabuf_fd().is_none() != instance.readable)
+            .then_some("be of the same kind as the instance's other areas, memory or dmabuf")
+    });
+    if let Some(must) = must {
+        let name = "area bytes";
+        return Err(error(Reason::Argument { name, must }));
+    }
+    // Until this is dropped, whoever receives into the new area waits to decode it.
+    let mut total = instance.areas.adding();
+    // SAFETY: if the kernel takes the area, it goes into the instance's table, which keeps its memory as long
+    // as the instance, or it is kept for good.
+    let token = unsafe { target.add_area(&area) }?;
+    let len = area.len();
+    let id = Offset::of_area(token).map_or(u16::MAX, Offset::area_id);
+    instance.areas.insert(&mut total, id, area).map_err(|area| {
+        core::mem::forget(area);
+        let how = "the new area's token is no free area id";
+        target.add_area_error(len, Reason::Answer(how))
+    })
 }

@@ -41,19 +41,36 @@ impl Offset {
     pub const fn within(self) -> u64 {
         self.0 & !IORING_ZCRX_AREA_MASK
     }
+
+    /// The start of the area that registration answered with `token` (`rq_area_token`); `None` if the token
+    /// has bits below the area id, which no kernel sends.
+    pub const fn of_area(token: u64) -> Option<Self> {
+        if token & !IORING_ZCRX_AREA_MASK == 0 {
+            Some(Self(token))
+        } else {
+            None
+        }
+    }
+
+    /// Whether `len` bytes from here end within an area of `area_len` bytes.
+    ///
+    /// ```
+    /// use zcrx_sys::zcrx::Offset;
+    /// let offset = Offset::from_raw(1 << 48 | 4096);
+    /// assert!(offset.fits(4096, 8192));
+    /// assert!(!offset.fits(4097, 8192));
+    /// ```
+    #[inline]
+    pub const fn fits(self, len: u32, area_len: u64) -> bool {
+        // 48 bits and 32 bits: the sum cannot overflow.
+        self.within() + len as u64 <= area_len
+    }
 }
 
 impl fmt::Debug for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{:#x}", self.area_id(), self.within())
     }
-}
-
-/// One registered area as offsets see it: its id and its length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    area_id: u16,
-    len: u64,
 }
 
 /// An offset and length that do not name bytes of the area. The kernel sends no such thing.
@@ -76,71 +93,29 @@ impl fmt::Display for OutOfArea {
 
 impl core::error::Error for OutOfArea {}
 
-impl Span {
-    /// The area of `len` bytes that registration answered with `token` (`rq_area_token`).
-    ///
-    /// `None` if the token has bits below the area id, which no kernel sends, or if the length does
-    /// not fit into 48 bits.
-    pub const fn new(token: u64, len: u64) -> Option<Self> {
-        if token & !IORING_ZCRX_AREA_MASK != 0 || len & IORING_ZCRX_AREA_MASK != 0 {
-            return None;
-        }
-        Some(Self {
-            area_id: Offset::from_raw(token).area_id(),
-            len,
-        })
-    }
-
-    /// Where in the area the `len` bytes at `offset` begin.
-    ///
-    /// ```
-    /// use zcrx_sys::zcrx::{Offset, OutOfArea, Span};
-    /// let span = Span::new(1 << 48, 8192).unwrap();
-    /// assert_eq!(span.resolve(Offset::from_raw(1 << 48 | 4096), 4096), Ok(4096));
-    /// assert_eq!(span.resolve(Offset::from_raw(1 << 48 | 4096), 4097), Err(OutOfArea::PastEnd));
-    /// assert_eq!(span.resolve(Offset::from_raw(4096), 1), Err(OutOfArea::UnknownArea));
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`OutOfArea`] if not all of the bytes lie in this area.
-    #[inline]
-    pub const fn resolve(self, offset: Offset, len: u32) -> Result<u64, OutOfArea> {
-        if offset.area_id() != self.area_id {
-            return Err(OutOfArea::UnknownArea);
-        }
-        // 48 bits and 32 bits: the sum cannot overflow.
-        if offset.within() + len as u64 > self.len {
-            return Err(OutOfArea::PastEnd);
-        }
-        Ok(offset.within())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn resolve_is_total() {
+    fn fitting_is_total() {
         let top = (1 << 48) - 1;
-        let span = Span::new(0xffff << 48, top).unwrap();
-        assert_eq!(span.resolve(Offset::from_raw(u64::MAX), 0), Ok(top));
-        assert_eq!(
-            span.resolve(Offset::from_raw(u64::MAX), u32::MAX),
-            Err(OutOfArea::PastEnd)
-        );
-        assert_eq!(
-            span.resolve(Offset::from_raw(0), 0),
-            Err(OutOfArea::UnknownArea)
-        );
-        assert_eq!(span.resolve(Offset::from_raw(0xffff << 48), 0), Ok(0));
+        let last = Offset::from_raw(u64::MAX);
+        assert!(last.fits(0, top) && !last.fits(1, top) && !last.fits(u32::MAX, top));
+        assert!(last.fits(u32::MAX, u64::MAX));
+        let first = Offset::from_raw(0);
+        assert!(first.fits(0, 0) && !first.fits(1, 0) && first.fits(4096, 4096));
+        assert!(!first.fits(4097, 4096));
     }
 
     #[test]
-    fn a_span_needs_a_clean_token_and_a_length_that_fits() {
-        assert!(Span::new(1, 4096).is_none());
-        assert!(Span::new(0, 1 << 48).is_none());
-        assert!(Span::new(0, (1 << 48) - 1).is_some());
+    fn a_token_is_an_area_id_and_nothing_else() {
+        for id in [0, 1, 1023, u16::MAX] {
+            let offset = Offset::of_area(u64::from(id) << 48).unwrap();
+            assert_eq!((offset.area_id(), offset.within()), (id, 0));
+        }
+        assert_eq!(Offset::of_area(1), None);
+        assert_eq!(Offset::of_area((1 << 48) - 1), None);
+        assert_eq!(Offset::of_area(7 << 48 | 4096), None);
     }
 }
