@@ -7,7 +7,9 @@ use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use zcrx_sys::recv::{Completion, End, Event, Next, Operation, Receiver, ReceiverBuilder, Request};
+use zcrx_sys::recv::{
+    Completion, End, Event, Next, Operation, Pages, Receiver, ReceiverBuilder, Request,
+};
 use zcrx_sys::ring::{Ring, RingBuilder, Sqe, Woken};
 use zcrx_sys::zcrx::{Area, Device, Ifq, RefillRegion};
 use zcrx_sys::Fd;
@@ -80,7 +82,7 @@ fn chunks_of_32_kib_on_huge_pages_arrive_without_a_copy() {
     let Some(nic) = Nic::claim() else { return };
     nic.mtu(9000);
     let builder = Receiver::builder()
-        .huge_pages(true)
+        .pages(Pages::Huge)
         .area_len(16 << 20)
         .chunk_len(32 << 10);
     transfer_without_a_copy(&nic, builder, V6, 1);

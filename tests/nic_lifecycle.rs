@@ -178,6 +178,8 @@ impl Keeper {
                     self.kept.push((*seed, at, chunk));
                 }
                 Event::Ended { end, .. } => panic!("nothing was to end: {end}"),
+                Event::Notified(_) => {}
+                other => panic!("{other:?}"),
             }
         }
     }

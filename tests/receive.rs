@@ -7,7 +7,9 @@ use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use zcrx_sys::recv::{End, Event, Receiver, ReceiverBuilder, Rejected, SocketId, Source, Wait};
+use zcrx_sys::recv::{
+    End, Event, Receiver, ReceiverBuilder, Rejected, SocketId, Source, Wait, Wanted,
+};
 use zcrx_sys::ring::{mixed_completions_are_sound, CqeLayout};
 use zcrx_sys::zcrx::{Chunk, Unreturned};
 use zcrx_sys::{Errno, Fd};
@@ -71,6 +73,7 @@ impl Seen {
                     Event::Ended { socket, end, fd } => {
                         assert!(self.ends.insert(socket, (end, fd)).is_none(), "ended twice");
                     }
+                    other => panic!("{other:?}"),
                 }
             }
         }
@@ -173,7 +176,7 @@ fn a_refill_ring_of_4_loses_nothing(source: Source) {
             match event {
                 Event::Data { chunk, .. } => held.push(chunk),
                 Event::Ended { end, .. } => ended = end == End::Eof,
-                Event::Accepted { .. } => unreachable!(),
+                other => panic!("{other:?}"),
             }
         }
         if held.len() >= 8 || ended || receiver.counters().pool_dry > 0 {
@@ -517,7 +520,7 @@ fn auto_takes_what_works_and_says_why_not_the_rest() {
     };
     let mut receiver = Receiver::builder().auto(Some(queue)).build().unwrap();
     let refused = &receiver.fallbacks()[0];
-    assert_eq!(refused.source, queue);
+    assert_eq!(refused.wanted, Wanted::Source(queue));
     let text = refused.to_string();
     assert!(
         text.starts_with(&format!("not queue 0 of interface {lo}: cannot register")),
@@ -525,8 +528,11 @@ fn auto_takes_what_works_and_says_why_not_the_rest() {
     );
     match receiver.source() {
         Source::NoDevice => assert_eq!(receiver.fallbacks().len(), 1),
-        Source::Buffers => assert_eq!(receiver.fallbacks()[1].source, Source::NoDevice),
-        Source::Queue { .. } => panic!("loopback has no queue for this"),
+        Source::Buffers => assert_eq!(
+            receiver.fallbacks()[1].wanted,
+            Wanted::Source(Source::NoDevice)
+        ),
+        other => panic!("loopback has no {other}"),
     }
     transfer(&mut receiver, 2, 100_000);
 }

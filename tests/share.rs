@@ -129,6 +129,7 @@ fn several_threads_receive_into_one_area_and_return_each_others_chunks() {
                 recycle(ifq, chunk);
             }
         });
+        ifq.publish();
         sender.join().unwrap();
     };
     std::thread::scope(|scope| {
@@ -145,6 +146,8 @@ fn several_threads_receive_into_one_area_and_return_each_others_chunks() {
                 // What others have left here, until all of them have ended.
                 for chunk in take {
                     recycle(&mut ifq, chunk);
+                    ifq.publish();
+                    ifq.flush().unwrap();
                 }
             });
         }
@@ -152,6 +155,8 @@ fn several_threads_receive_into_one_area_and_return_each_others_chunks() {
         drop(gives);
         for chunk in own {
             recycle(&mut ifq, chunk);
+            ifq.publish();
+            ifq.flush().unwrap();
         }
     });
     // All chunks are back: the whole area can be received into again, and nothing else can.

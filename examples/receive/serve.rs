@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
-use zcrx_sys::recv::{End, Event, Receiver, SocketId};
+use zcrx_sys::recv::{End, Event, Pages, Receiver, SocketId};
 use zcrx_sys::Fd;
 
 use crate::options::{Options, SourceName};
@@ -50,7 +50,11 @@ pub fn receiver(options: &Options) -> Result<Receiver, String> {
         builder = builder.layout(layout.into());
     }
     builder
-        .huge_pages(options.huge_pages)
+        .pages(if options.huge_pages {
+            Pages::Huge
+        } else {
+            Pages::Ordinary
+        })
         .build()
         .map_err(|error| error.to_string())
 }
@@ -133,17 +137,18 @@ impl Server<'_> {
                     .expect("the chunk is this receiver's");
             }
             Event::Accepted { connection, .. } => self.accept(receiver, listener, connection)?,
-            Event::Ended { socket, end, .. } if socket == listener => {
-                if end != End::Cancelled {
-                    return Err(format!("the listener failed: {end}"));
-                }
-            }
+            Event::Ended { socket, end, .. } if socket == listener => match end {
+                End::Cancelled => {}
+                end => return Err(format!("the listener failed: {end}")),
+            },
             Event::Ended { socket, end, .. } => {
                 let connection = self.connections[socket.index()]
                     .take()
                     .expect("accepted before");
                 self.finish(connection, end);
             }
+            // What befalls the memory is counted, and shown in the report.
+            _ => {}
         }
         Ok(())
     }

@@ -45,17 +45,17 @@ pub struct BufferRing {
     /// Next entry to write. Ahead of `ktail` until published.
     tail: u16,
     buffer_len: u32,
-    pool: PoolId,
+    pub(super) pool: PoolId,
     /// What the entries lie in; taken out by drop alone.
     ring_memory: Option<Mapping>,
-    memory: Shared<BufferMemory>,
+    pub(super) memory: Shared<BufferMemory>,
     unused: bool,
 }
 
 /// The buffers, which last as long as the ring of them and whatever holds their bytes.
 #[derive(Debug)]
 pub(super) struct BufferMemory {
-    area: ManuallyDrop<Area>,
+    pub(super) area: ManuallyDrop<Area>,
     /// Whether the kernel may still write to a buffer: then the addresses are given to nobody else.
     retire: AtomicBool,
 }
@@ -169,6 +169,12 @@ impl BufferRing {
         self.group
     }
 
+    /// Number of buffers.
+    #[inline]
+    pub fn buffers(&self) -> u32 {
+        u32::from(self.mask) + 1
+    }
+
     /// Bytes in one buffer.
     #[inline]
     pub fn buffer_len(&self) -> u32 {
@@ -217,24 +223,12 @@ impl BufferRing {
         // so all bytes are initialised. The kernel writes to a buffer only after it was returned, which takes
         // the chunk by value and so ends this borrow.
         unsafe {
-            let start = self.address(chunk);
-            core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
-        }
-    }
-
-    /// Where a chunk's bytes lie.
-    ///
-    /// # Safety
-    ///
-    /// The chunk must be of this pool.
-    #[inline]
-    pub(super) unsafe fn address(&self, chunk: &Chunk) -> NonNull<u8> {
-        // SAFETY: take() checked the offset against the area (caller).
-        unsafe {
-            self.memory
+            let start = self
+                .memory
                 .area
                 .base()
-                .add(chunk.offset().within() as usize)
+                .add(chunk.offset().within() as usize);
+            core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
         }
     }
 

@@ -2,9 +2,10 @@
 
 use libc::c_int;
 
-use super::receiver::{Event, Receiver};
+use super::event::Event;
+use super::receiver::Receiver;
 use super::request::{Completion, End, Next, Pause};
-use super::table::{Action, Phase, Role, Socket, SocketId};
+use super::table::{Action, Phase, Role, Socket, SocketId, NOTIFIED, WAKER};
 use crate::errno::Errno;
 use crate::fd::Fd;
 use crate::ring::Cqe;
@@ -44,7 +45,9 @@ impl Receiver {
     #[inline]
     fn on_completion(&mut self, cqe: &Cqe) -> Option<Event> {
         let id = SocketId::from_user_data(cqe.user_data());
-        let socket = self.table.get_mut(id)?;
+        let Some(socket) = self.table.get_mut(id) else {
+            return self.on_other(cqe);
+        };
         let ending = matches!(socket.phase, Phase::Ending(_));
         let request = match &mut socket.role {
             Role::Stream(request) => request,
@@ -74,15 +77,47 @@ impl Receiver {
             }
         }
         if outcome.next != Next::Active || ending {
-            self.after(id, outcome.next, cqe.more());
+            let next = match outcome.next {
+                Next::Rearm(Pause::PoolDry) => self.when_dry(),
+                next => next,
+            };
+            self.after(id, next, cqe.more());
         }
         event
+    }
+
+    /// A completion that is no socket's.
+    #[cold]
+    fn on_other(&mut self, cqe: &Cqe) -> Option<Event> {
+        match cqe.user_data() {
+            NOTIFIED => return self.on_notification(cqe),
+            WAKER if !cqe.more() => {
+                if let Some(owned) = &mut self.owned {
+                    owned.is_watched = false;
+                }
+            }
+            _ => {}
+        }
+        None
     }
 
     #[inline]
     fn return_unread(&mut self, chunk: Chunk) {
         self.counters.outstanding += 1;
         self.recycle(chunk).expect("the pool takes its own chunk");
+    }
+
+    /// What follows when the kernel found no buffer to copy to.
+    #[cold]
+    fn when_dry(&mut self) -> Next {
+        if !self.pool.can_copy() {
+            return Next::Ended(End::NotPlaced);
+        }
+        let returned = self.unflushed > 0 || self.pool.unconsumed() > 0;
+        if !returned && self.grow() {
+            return Next::Rearm(Pause::Interrupted);
+        }
+        Next::Rearm(Pause::PoolDry)
     }
 
     /// What follows a completion that was not simply data.

@@ -18,11 +18,23 @@ mod clock;
 #[cfg(feature = "alloc")]
 mod dispatch;
 #[cfg(feature = "alloc")]
+mod event;
+#[cfg(feature = "alloc")]
+mod growth;
+#[cfg(feature = "alloc")]
+mod notified;
+#[cfg(feature = "alloc")]
+mod open;
+#[cfg(feature = "alloc")]
+mod owned;
+#[cfg(feature = "alloc")]
 mod pool;
 #[cfg(feature = "alloc")]
 mod receiver;
 #[cfg(feature = "alloc")]
 mod socket;
+#[cfg(feature = "alloc")]
+mod source;
 #[cfg(feature = "alloc")]
 mod spin;
 #[cfg(feature = "alloc")]
@@ -36,10 +48,16 @@ pub use buffer_ring::{BufferRing, MAX_BUFFERS};
 pub use request::{Completion, End, Next, Operation, Outcome, Pause, Request};
 
 #[cfg(feature = "alloc")]
-pub use builder::{Fallback, ReceiverBuilder, Source};
+pub use builder::ReceiverBuilder;
 #[cfg(feature = "alloc")]
-pub use receiver::{Counters, Event, Receiver, Wait};
+pub use event::{Counters, Event, Wait};
+#[cfg(feature = "alloc")]
+pub use owned::NotOwned;
+#[cfg(feature = "alloc")]
+pub use receiver::Receiver;
 #[cfg(feature = "alloc")]
 pub use socket::Rejected;
+#[cfg(feature = "alloc")]
+pub use source::{Fallback, Pages, Source, Wanted};
 #[cfg(feature = "alloc")]
 pub use table::SocketId;

@@ -5,9 +5,15 @@ use libc::c_int;
 
 use super::buffer_ring::BufferRing;
 use super::request::{Operation, Request};
-use crate::error::Error;
+use crate::error::{Attempt, Error, Reason};
+use crate::fd::Fd;
 use crate::ring::{Cqe, Sqe};
-use crate::zcrx::{Chunk, Copies, Ifq, NotData, Unreturned};
+use crate::zcrx::{Chunk, Copies, Export, Ifq, NotData, Recycler, Unreturned};
+
+static EXPORT: Attempt = Attempt {
+    what: "share a receiver's memory",
+    arguments: &[],
+};
 
 /// The pool behind a receiver.
 #[derive(Debug)]
@@ -119,6 +125,45 @@ impl Pool {
             Self::Zcrx(_) => {}
             // SAFETY: the caller's promise.
             Self::Buffers(ring) => unsafe { ring.assume_unused() },
+        }
+    }
+
+    /// Whether a request that found no buffer can find one later. For a dmabuf there is never one: its buffers
+    /// are the NIC's alone.
+    #[inline]
+    pub(super) fn can_copy(&self) -> bool {
+        match self {
+            Self::Zcrx(ifq) => ifq.can_copy(),
+            Self::Buffers(_) => true,
+        }
+    }
+
+    /// Chunks that it has in all.
+    #[inline]
+    pub(super) fn chunks(&self) -> u64 {
+        match self {
+            Self::Zcrx(ifq) => ifq.area_len() / u64::from(ifq.chunk_len()),
+            Self::Buffers(ring) => u64::from(ring.buffers()),
+        }
+    }
+
+    /// Makes the instance available to other rings.
+    pub(super) fn export(&mut self) -> Result<Export, Error> {
+        match self {
+            Self::Zcrx(ifq) => ifq.export(),
+            Self::Buffers(_) => {
+                let only =
+                    "provided buffers belong to their ring: only zero-copy receive is shared";
+                Err(Error::new(&EXPORT, [], Reason::Unsupported(only), &[]))
+            }
+        }
+    }
+
+    /// A maker of owned chunks.
+    pub(super) fn recycler(&self, eventfd: Fd) -> Result<Recycler, Error> {
+        match self {
+            Self::Zcrx(ifq) => ifq.recycler(Some(eventfd)),
+            Self::Buffers(ring) => Ok(ring.recycler(Some(eventfd))),
         }
     }
 

@@ -7,82 +7,32 @@ use core::time::Duration;
 
 use libc::c_int;
 
-use super::builder::{Fallback, ReceiverBuilder, Source};
+use super::builder::ReceiverBuilder;
+use super::event::{Counters, Event};
+use super::growth::Growth;
+use super::notified::Unarmed;
+use super::owned::Owned;
 use super::pool::Pool;
 use super::request::{End, Pause, Request};
 use super::socket::{is_listening, is_tcp, Rejected};
+use super::source::{Fallback, Source};
 use super::spin::Spin;
 use super::stall::StallCheck;
 use super::table::{Phase, Role, Socket, SocketId, Table};
+use crate::error::Error;
 use crate::fd::Fd;
 use crate::ring::Ring;
 use crate::uapi;
-use crate::zcrx::{Chunk, Copies, Support, Unreturned};
+use crate::zcrx::{Chunk, Copies, Export, Support, Unreturned};
 
-/// What a [`Receiver`] has to tell.
+/// What a receiver is made of.
 #[derive(Debug)]
-pub enum Event {
-    /// Bytes arrived: read them with [`Receiver::bytes`], then give the chunk to
-    /// [`Receiver::recycle`].
-    Data {
-        /// The socket.
-        socket: SocketId,
-        /// The bytes.
-        chunk: Chunk,
-    },
-    /// A listener accepted a connection: [`Receiver::add`] it to receive from it.
-    Accepted {
-        /// The listener.
-        listener: SocketId,
-        /// The new connection.
-        connection: Fd,
-    },
-    /// A socket or listener is done; its id is no longer known.
-    Ended {
-        /// The socket or listener.
-        socket: SocketId,
-        /// How it ended. Bytes that came before were delivered before.
-        end: End,
-        /// Its descriptor, to write to, or to drop and so close it.
-        fd: Fd,
-    },
-}
-
-/// Why [`Receiver::wait`] returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a wait can end without an event"]
-pub enum Wait {
-    /// Look for events; there may be none, when what happened was dealt with inside.
-    Ready,
-    /// The time was up.
-    TimedOut,
-    /// A signal arrived.
-    Interrupted,
-    /// At least one socket waits for buffers: recycle chunks; or a listener for a descriptor: close some. It
-    /// is tried again with the next wait.
-    Starved,
-}
-
-/// What happened so far, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Chunks delivered.
-    pub chunks: u64,
-    /// Bytes in them.
-    pub bytes: u64,
-    /// Chunks delivered and not recycled yet.
-    pub outstanding: u64,
-    /// Times that a request was paused because the completion queue was full.
-    pub cq_full: u64,
-    /// Times that a request was paused because no buffer was free.
-    pub pool_dry: u64,
-    /// Times that a chunk found the refill ring full.
-    pub refill_full: u64,
-    /// Times that the kernel was told to take buffers back.
-    pub flushes: u64,
-    /// Requests that had stalled in a kernel before 7.3 and were started again.
-    pub stalls: u64,
+pub(super) struct Parts {
+    pub(super) ring: Ring,
+    pub(super) pool: Pool,
+    pub(super) source: Source,
+    pub(super) spin: Duration,
+    pub(super) growth: Growth,
 }
 
 /// Receives from many TCP sockets into one pool of memory.
@@ -117,6 +67,12 @@ pub struct Receiver {
     /// Flush when this many are unflushed.
     pub(super) flush_at: u32,
     pub(super) can_flush: bool,
+    /// Chunks out at which it matters how soon others come back.
+    pub(super) short_at: u64,
+    pub(super) growth: Growth,
+    pub(super) unarmed: Unarmed,
+    /// Once there are owned chunks.
+    pub(super) owned: Option<Owned>,
     /// On kernels whose requests can stall: when all sockets were last looked at.
     pub(super) stall_check: Option<StallCheck>,
     pub(super) spin: Spin,
@@ -131,28 +87,31 @@ impl Receiver {
     }
 
     #[inline]
-    pub(super) fn new(
-        ring: Ring,
-        mut pool: Pool,
-        source: Source,
-        fallbacks: Vec<Fallback>,
-        support: &Support,
-        spin: Duration,
-    ) -> Self {
-        let flush_at = match (&mut pool, source) {
+    pub(super) fn new(mut parts: Parts, fallbacks: Vec<Fallback>, support: &Support) -> Self {
+        let chunks = parts.pool.chunks();
+        let flush_at = match (&mut parts.pool, parts.source) {
             // Without a device the kernel takes nothing back by itself. Often enough that recently
             // read, cache-warm pages are filled again first; seldom enough to cost next to nothing.
-            (Pool::Zcrx(ifq), Source::NoDevice) => {
-                let chunks = ifq.area_len() / u64::from(ifq.chunk_len());
-                let chunks = u32::try_from(chunks).unwrap_or(u32::MAX);
-                (chunks.min(ifq.refill_entries()) / 2).clamp(1, 256)
+            (Pool::Zcrx(ifq), Source::NoDevice | Source::Imported) => {
+                let most = chunks.min(u64::from(ifq.refill_entries())) / 2;
+                most.clamp(1, 256) as u32
             }
             _ => u32::MAX,
         };
         Self {
-            pool,
-            ring,
-            source,
+            flush_at,
+            can_flush: support.has_control(uapi::ZCRX_CTRL_FLUSH_RQ),
+            short_at: chunks / 4,
+            growth: parts.growth,
+            unarmed: Unarmed::default(),
+            owned: None,
+            stall_check: (parts.source != Source::Buffers)
+                .then(|| StallCheck::needed(support))
+                .flatten(),
+            spin: Spin::new(parts.spin),
+            pool: parts.pool,
+            ring: parts.ring,
+            source: parts.source,
             fallbacks,
             table: Table::default(),
             events: VecDeque::new(),
@@ -162,12 +121,6 @@ impl Receiver {
             retry_dry: false,
             backlog: Vec::new(),
             unflushed: 0,
-            flush_at,
-            can_flush: support.has_control(uapi::ZCRX_CTRL_FLUSH_RQ),
-            stall_check: (source != Source::Buffers)
-                .then(|| StallCheck::needed(support))
-                .flatten(),
-            spin: Spin::new(spin),
             counters: Counters::default(),
         }
     }
@@ -178,7 +131,7 @@ impl Receiver {
         self.source
     }
 
-    /// Better sources that could not be had, and why, best first.
+    /// What was wanted and could not be had, and why: better sources, larger chunks, more memory.
     #[inline]
     pub fn fallbacks(&self) -> &[Fallback] {
         &self.fallbacks
@@ -283,6 +236,16 @@ impl Receiver {
             Phase::Cancelling | Phase::Ending(_) => {}
         }
         true
+    }
+
+    /// Makes this receiver's instance available to other threads, each with a receiver of its own that
+    /// [imports](ReceiverBuilder::import) it: they receive into the same memory, from the same queue. Kernel 6.19.
+    ///
+    /// # Errors
+    ///
+    /// Provided buffers cannot be shared; the kernel's refusals, with their causes.
+    pub fn export(&mut self) -> Result<Export, Error> {
+        self.pool.export()
     }
 
     /// The descriptor of a socket at work, to write to it for instance.

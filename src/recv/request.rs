@@ -68,6 +68,9 @@ pub enum End {
     /// The packet at hand lies in the memory of another pool: its flow was steered to a queue other than
     /// the one registered here (EFAULT). Receive it there, or mend the flow rule.
     ForeignBuffer,
+    /// The NIC did not place the packet at hand into the area, and the kernel cannot copy it there: the area is a
+    /// dmabuf (ENOMEM). Mend the flow rule or the header split, or receive into memory.
+    NotPlaced,
     /// Not a plain TCP socket: UDP, kTLS, MPTCP, or in a sockmap (EPROTONOSUPPORT).
     NotPlainTcp,
     /// Cancelled by the caller.
@@ -195,6 +198,9 @@ impl core::fmt::Display for End {
             Self::LimitReached => f.write_str("limit reached"),
             Self::ForeignBuffer => f.write_str(
                 "its packets lie in another pool's memory: the flow was steered to another queue",
+            ),
+            Self::NotPlaced => f.write_str(
+                "the NIC did not place its packets into the dmabuf, and the kernel cannot copy there",
             ),
             Self::NotPlainTcp => f.write_str("not a plain TCP socket"),
             Self::Cancelled => f.write_str("cancelled"),

@@ -118,7 +118,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Generations that a slot goes through before it is retired, so that no id ever comes twice. The
-    /// top value is left out: with it a `user_data` could be [`NOBODY`].
+    /// top value is left out: with it a `user_data` could be [`NOBODY`], [`WAKER`] or [`NOTIFIED`].
     const LAST_GENERATION: u32 = u32::MAX - 1;
 
     #[inline]
@@ -196,6 +196,10 @@ impl Table {
 
 /// The `user_data` of requests whose completion nobody waits for, cancellations for instance.
 pub(super) const NOBODY: u64 = u64::MAX;
+/// The `user_data` of the request that watches for owned chunks that came back.
+pub(super) const WAKER: u64 = u64::MAX - 1;
+/// The `user_data` of an instance's notifications.
+pub(super) const NOTIFIED: u64 = u64::MAX - 2;
 
 #[cfg(test)]
 mod tests {
@@ -247,7 +251,7 @@ mod tests {
             generation: Table::LAST_GENERATION,
             ..id
         };
-        assert_ne!(last.user_data(), NOBODY);
+        assert!(last.user_data() < NOTIFIED);
         assert!(table.remove(last).is_some());
         assert_eq!(table.insert(socket()).slot, 1);
     }

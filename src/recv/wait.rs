@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use super::clock;
-use super::receiver::{Receiver, Wait};
+use super::event::Wait;
+use super::notified::Unarmed;
+use super::receiver::Receiver;
 use super::stall::StallCheck;
 use super::table::{Phase, Role, SocketId, NOBODY};
 use crate::error::Error;
@@ -26,7 +28,7 @@ impl Receiver {
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wait, Error> {
         let mut left = timeout;
         loop {
-            if self.prepare()? {
+            if self.prepare()? || !self.may_sleep()? {
                 return Ok(Wait::Ready);
             }
             // A wait is cut into naps where something has to be looked at even if nothing happens.
@@ -76,6 +78,7 @@ impl Receiver {
             }
         }
         self.check_for_stalls();
+        self.rearm_notifications();
         self.submit_due()?;
         Ok(false)
     }
@@ -85,6 +88,8 @@ impl Receiver {
     fn longest_nap(&self) -> Option<Duration> {
         if !self.dry.is_empty() || !self.backlog.is_empty() {
             Some(DRY_RETRY)
+        } else if !self.unarmed.is_empty() {
+            Some(Unarmed::INTERVAL)
         } else {
             self.stall_check.as_ref().map(|_| StallCheck::INTERVAL)
         }
@@ -121,6 +126,7 @@ impl Receiver {
     /// Shows the kernel all recycled chunks.
     #[inline]
     fn give_back(&mut self) {
+        self.collect_owned();
         if !self.backlog.is_empty() {
             for chunk in core::mem::take(&mut self.backlog) {
                 match self.pool.push(chunk) {
@@ -203,7 +209,7 @@ impl Receiver {
 
     /// Pushes a submission, making room first if there is none.
     #[inline]
-    fn push(&mut self, sqe: Sqe) -> Result<(), Error> {
+    pub(super) fn push(&mut self, sqe: Sqe) -> Result<(), Error> {
         let Err(QueueFull(sqe)) = self.ring.push(sqe) else {
             return Ok(());
         };

@@ -86,6 +86,23 @@ impl Sqe {
         sqe
     }
 
+    /// Watches descriptor `fd` for `events` (`libc::POLLIN` and the like, as 32 bits), again and again
+    /// (multishot `POLL_ADD`, kernel 5.13). Errors and hang-ups are reported whether asked for or not.
+    ///
+    /// Each completion's result is the events that were seen. It is edge-triggered: one at once if some are
+    /// there, then one whenever the file signals anew, whether it was read in between or not; so an
+    /// eventfd that wakes the ring's owner need not be read. It ends (a completion without
+    /// [`more`](super::Cqe::more)) when it is cancelled, when the completion queue is full, or when the
+    /// signal is an io_uring's own. Push it again then.
+    pub fn poll_add_multishot(fd: c_int, events: u32) -> Self {
+        let mut sqe = Self::new(uapi::IORING_OP_POLL_ADD, fd);
+        sqe.0.len = uapi::IORING_POLL_ADD_MULTI;
+        // The field grew from 16 bits: on big-endian machines the kernel wants the low half first.
+        let halves_swapped = if cfg!(target_endian = "big") { 16 } else { 0 };
+        sqe.0.__bindgen_anon_3.poll32_events = events.rotate_left(halves_swapped);
+        sqe
+    }
+
     /// Cancels the request whose completions carry `user_data`. Completes with 0, or with ENOENT if
     /// there is none, or EALREADY if it is past cancelling.
     pub fn cancel(user_data: u64) -> Self {

@@ -49,13 +49,13 @@ pub enum RefillRegion {
 pub struct Ifq {
     // Fields drop in this order: the ring is let go before the memory is unmapped. (The kernel has
     // pinned the pages, so what it still writes during teardown goes to no memory of ours.)
-    ring: Fd,
+    pub(super) ring: Fd,
     zcrx_id: u32,
-    pool: PoolId,
+    pub(super) pool: PoolId,
     /// The instance's own, here as well because each chunk needs it.
     table: AreaTable,
     producer: Producer,
-    instance: Shared<Instance>,
+    pub(super) instance: Shared<Instance>,
 }
 
 impl Ifq {

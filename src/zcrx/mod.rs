@@ -14,7 +14,11 @@ mod ctrl;
 mod ifq;
 mod instance;
 mod interface;
+#[cfg(feature = "alloc")]
+mod kept;
 mod notification;
+#[cfg(feature = "alloc")]
+mod owned;
 mod query;
 mod refill;
 mod register;
@@ -30,6 +34,10 @@ pub use ifq::{Device, Ifq, NotData, RefillRegion};
 pub use instance::Copies;
 pub use interface::interface_index;
 pub use notification::Notification;
+#[cfg(feature = "alloc")]
+pub(crate) use owned::ChunkMemory;
+#[cfg(feature = "alloc")]
+pub use owned::{OwnedChunk, Recycler};
 pub use query::Support;
 pub use refill::RefillRing;
 pub use register::{IfqBuilder, MAX_REFILL_ENTRIES};

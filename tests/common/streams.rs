@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use zcrx_sys::recv::{End, Event, Receiver, ReceiverBuilder, SocketId};
+use zcrx_sys::zcrx::Notification;
 
 use super::nic::{at_peer, Counters, Nic, V6};
 
@@ -45,6 +46,7 @@ pub struct Streams {
     pub open: HashMap<SocketId, (u64, u64)>,
     /// How each ended, after how many bytes.
     pub ended: Vec<(End, u64)>,
+    pub notified: Vec<Notification>,
 }
 
 impl Streams {
@@ -72,6 +74,8 @@ impl Streams {
                         self.ended.push((end, position));
                     }
                 }
+                Event::Notified(notification) => self.notified.push(notification),
+                other => panic!("{other:?}"),
             }
         }
     }

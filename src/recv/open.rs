@@ -1,0 +1,281 @@
+//! Building a [`Receiver`]: the best source that can be had, and why not a better one.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::buffer_ring::BufferRing;
+use super::builder::ReceiverBuilder;
+use super::growth::{self, Growth};
+use super::pool::Pool;
+use super::receiver::{Parts, Receiver};
+use super::source::{Fallback, Pages, Source, Wanted};
+use super::table::NOTIFIED;
+use super::{clock, sizing};
+use crate::errno::Errno;
+use crate::error::{Attempt, Error, Reason};
+use crate::mapping::page_size;
+use crate::ring::{CqeLayout, Ring, RingBuilder};
+use crate::zcrx::{Area, Device, Export, Ifq, IfqBuilder, Support, HUGE_PAGE};
+
+static BUILD_OVER: Attempt = Attempt {
+    what: "receive into this area",
+    arguments: &["area bytes"],
+};
+
+/// Submissions between two waits are few: one to arm each socket. More of them go in several calls.
+const SUBMISSION_ENTRIES: u32 = 256;
+/// Chunks between two drains that the completion queue is made for.
+const CHUNKS_PER_DRAIN: u32 = 4096;
+/// How soon a queue that is taken is tried again; twice as long after each attempt, because an attempt holds
+/// the lock of the interface, which the teardown that is waited for needs too. The kernel has nothing to wait on.
+const TAKEN_QUEUE_RETRY: Duration = Duration::from_millis(20);
+const TAKEN_QUEUE_LONGEST_RETRY: Duration = Duration::from_millis(500);
+/// The group number of the provided buffers: the ring is the receiver's own, so any will do.
+const GROUP: u16 = 0;
+
+/// How large chunks are to be, and what they are made of.
+#[derive(Clone, Copy)]
+struct Chunks {
+    len: Option<u32>,
+    pages: Pages,
+}
+
+impl ReceiverBuilder {
+    /// Builds the receiver, owned by this thread. Blocks while it
+    /// [waits for a queue](Self::taken_queue_wait).
+    ///
+    /// # Errors
+    ///
+    /// That of the last source, if none works.
+    #[inline]
+    pub fn build(&self) -> Result<Receiver, Error> {
+        let (&last, better) = self.sources.split_last().expect("there always is a source");
+        let support = Support::query();
+        let mut fallbacks = Vec::new();
+        for &source in better {
+            match self.open(source, &support, &mut fallbacks) {
+                Ok(parts) => return Ok(Receiver::new(parts, fallbacks, &support)),
+                Err(error) => fallbacks.push(Fallback {
+                    wanted: Wanted::Source(source),
+                    error,
+                }),
+            }
+        }
+        let parts = self.open(last, &support, &mut fallbacks)?;
+        Ok(Receiver::new(parts, fallbacks, &support))
+    }
+
+    /// As [`build`](Self::build), but receives into `area`, whatever it is made of, from the first source that was
+    /// asked for: an interface queue, or no device.
+    ///
+    /// Into a dmabuf the kernel cannot copy what the NIC did not place: such a stream ends as
+    /// [`NotPlaced`](super::End::NotPlaced).
+    ///
+    /// # Errors
+    ///
+    /// That of the source; provided buffers lie in memory of the receiver's own.
+    pub fn build_over(&self, area: Area) -> Result<Receiver, Error> {
+        let source = self.sources[0];
+        let Some(device) = device(source) else {
+            let only = "only zero-copy receive takes an area: ask for a queue, or for no device";
+            let arguments = [area.len() as u64];
+            return Err(Error::new(
+                &BUILD_OVER,
+                arguments,
+                Reason::Unsupported(only),
+                &[],
+            ));
+        };
+        let support = Support::query();
+        let chunks = Chunks {
+            len: self.chunk_len,
+            pages: self.pages,
+        };
+        let (ring, ifq) = self.register(device, chunks, area, &support)?;
+        let parts = self.parts(ring, Pool::Zcrx(ifq), source);
+        Ok(Receiver::new(parts, Vec::new(), &support))
+    }
+
+    /// Builds a receiver that shares the instance of the one that `export` is of, owned by this thread. Of the
+    /// options, those that concern the memory are the other's.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's refusals, with their causes.
+    pub fn import(&self, export: &Export) -> Result<Receiver, Error> {
+        let support = Support::query();
+        let ring = self.ring(self.layout, CHUNKS_PER_DRAIN)?;
+        let ifq = export.import(ring.as_ring_fd())?;
+        let parts = self.parts(ring, Pool::Zcrx(ifq), Source::Imported);
+        Ok(Receiver::new(parts, Vec::new(), &support))
+    }
+
+    #[inline]
+    fn parts(&self, ring: Ring, pool: Pool, source: Source) -> Parts {
+        let step = match &pool {
+            // No more than usize::MAX: it is the first area's length.
+            Pool::Zcrx(ifq) if self.grow_to > 0 => ifq.area_len() as usize,
+            _ => 0,
+        };
+        Parts {
+            ring,
+            pool,
+            source,
+            spin: self.spin,
+            growth: Growth {
+                limit: self.grow_to,
+                step,
+                pages: self.pages,
+            },
+        }
+    }
+
+    #[inline]
+    fn open(
+        &self,
+        source: Source,
+        support: &Support,
+        fallbacks: &mut Vec<Fallback>,
+    ) -> Result<Parts, Error> {
+        let Some(device) = device(source) else {
+            let (ring, ring_of_buffers) = self.buffers()?;
+            return Ok(self.parts(ring, Pool::Buffers(ring_of_buffers), source));
+        };
+        let wanted = Chunks {
+            len: self.chunk_len,
+            pages: self.pages,
+        };
+        if !self.prefers_chunk_len {
+            let (ring, ifq) = self.zcrx(device, wanted, support)?;
+            return Ok(self.parts(ring, Pool::Zcrx(ifq), source));
+        }
+        for pages in [Pages::Huge, Pages::Transparent] {
+            match self.zcrx(device, Chunks { pages, ..wanted }, support) {
+                Ok((ring, ifq)) => {
+                    let mut parts = self.parts(ring, Pool::Zcrx(ifq), source);
+                    parts.growth.pages = pages;
+                    return Ok(parts);
+                }
+                Err(error) => {
+                    let len = self.chunk_len.unwrap_or(0);
+                    let wanted = Wanted::Chunks { len, pages };
+                    fallbacks.push(Fallback { wanted, error });
+                }
+            }
+        }
+        let plain = Chunks {
+            len: None,
+            ..wanted
+        };
+        let (ring, ifq) = self.zcrx(device, plain, support)?;
+        Ok(self.parts(ring, Pool::Zcrx(ifq), source))
+    }
+
+    #[inline]
+    fn zcrx(
+        &self,
+        device: Device,
+        chunks: Chunks,
+        support: &Support,
+    ) -> Result<(Ring, Ifq), Error> {
+        let mut len = self.area_len.unwrap_or(if device == Device::None {
+            16 << 20
+        } else {
+            64 << 20
+        });
+        if chunks.pages != Pages::Ordinary {
+            len = len.checked_next_multiple_of(HUGE_PAGE).unwrap_or(len);
+        }
+        self.register(device, chunks, growth::area(len, chunks.pages)?, support)
+    }
+
+    #[inline]
+    fn register(
+        &self,
+        device: Device,
+        chunks: Chunks,
+        area: Area,
+        support: &Support,
+    ) -> Result<(Ring, Ifq), Error> {
+        let number = area.len() / chunks.len.unwrap_or(page_size() as u32).max(1) as usize;
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let ring = self.ring(self.layout, number)?;
+        let refill_entries = self.refill_entries;
+        let mut builder = Ifq::builder(device)
+            .refill_entries(refill_entries.unwrap_or(sizing::refill_entries(number)))
+            .refill_region(self.refill_region);
+        if let Some(bytes) = chunks.len {
+            builder = builder.chunk_len(bytes);
+        }
+        // Without a device there is nothing to be told: everything is copied.
+        if device != Device::None && support.has_notifications() {
+            builder = builder.notifications(NOTIFIED);
+        }
+        let ifq = self.wait_for_queue(&builder, &ring, area)?;
+        Ok((ring, ifq))
+    }
+
+    /// Registers, as soon as the queue is free.
+    #[inline]
+    fn wait_for_queue(&self, builder: &IfqBuilder, ring: &Ring, area: Area) -> Result<Ifq, Error> {
+        // By the clock: an attempt pins the whole area, which can take longer than a pause.
+        let start = clock::coarse();
+        let mut retry = TAKEN_QUEUE_RETRY;
+        let mut area = area;
+        loop {
+            let (error, again) = match builder.try_register(ring.as_ring_fd(), area) {
+                Ok(ifq) => return Ok(ifq),
+                Err(refused) => refused,
+            };
+            let taken = error.errno() == Some(Errno::EXIST);
+            let waited = clock::coarse().saturating_sub(start);
+            area = match again {
+                Some(area) if taken && waited < self.taken_queue_wait => area,
+                _ => return Err(error),
+            };
+            clock::pause(retry);
+            retry = (retry * 2).min(TAKEN_QUEUE_LONGEST_RETRY);
+        }
+    }
+
+    #[inline]
+    fn buffers(&self) -> Result<(Ring, BufferRing), Error> {
+        let len = self.area_len.unwrap_or(8 << 20);
+        let buffer_len = self.chunk_len.unwrap_or(128 << 10);
+        let buffer_len = buffer_len.min(u32::try_from(len).unwrap_or(u32::MAX));
+        // The kernel wants a power of two of buffers.
+        let buffers = u32::try_from(len / buffer_len.max(1) as usize).unwrap_or(u32::MAX);
+        let buffers = 1 << buffers.checked_ilog2().unwrap_or(0);
+        let area = growth::area(buffers as usize * buffer_len.max(1) as usize, self.pages)?;
+        // Nothing here is 32 bytes wide, so narrow entries do unless the caller wants others.
+        let ring = self.ring(Some(self.layout.unwrap_or(CqeLayout::Narrow)), buffers)?;
+        let buffers = BufferRing::register(ring.as_ring_fd(), GROUP, area, buffer_len)?;
+        Ok((ring, buffers))
+    }
+
+    #[inline]
+    fn ring(&self, layout: Option<CqeLayout>, chunks: u32) -> Result<Ring, Error> {
+        let per_drain = chunks.min(CHUNKS_PER_DRAIN);
+        let entries = self.completion_entries.unwrap_or_else(|| {
+            let layout = layout.unwrap_or(CqeLayout::Mixed);
+            // A terminal completion of each socket armed in one go, beside the chunks.
+            sizing::completion_entries(per_drain + SUBMISSION_ENTRIES, layout)
+        });
+        let mut builder =
+            RingBuilder::new(SUBMISSION_ENTRIES.min(entries.max(1))).completion_entries(entries);
+        if let Some(layout) = layout {
+            builder = builder.layout(layout);
+        }
+        builder.build()
+    }
+}
+
+/// The device of a source of zero-copy receive that can be registered.
+#[inline]
+fn device(source: Source) -> Option<Device> {
+    match source {
+        Source::Queue { interface, queue } => Some(Device::Queue { interface, queue }),
+        Source::NoDevice => Some(Device::None),
+        Source::Buffers | Source::Imported => None,
+    }
+}
