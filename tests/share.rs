@@ -38,14 +38,15 @@ fn instance(ring: &Ring, pages: usize, refill_entries: u32) -> Option<Ifq> {
     }
 }
 
-/// Receives all of stream `seed`, `len` bytes, and checks it. Chunks go through `give_back`.
+/// Receives all of stream `seed`, `len` bytes, and checks it. Chunks go through `give_back`, which is also called
+/// now and then without one.
 fn receive(
     ring: &mut Ring,
     ifq: &mut Ifq,
     incoming: &TcpStream,
     seed: u64,
     len: u64,
-    mut give_back: impl FnMut(&mut Ifq, Chunk),
+    mut give_back: impl FnMut(&mut Ifq, Option<Chunk>),
 ) {
     let arm = |ifq: &Ifq| Sqe::recv_zc(incoming.as_raw_fd(), ifq.zcrx_id(), 0);
     ring.push(arm(ifq)).unwrap();
@@ -62,7 +63,7 @@ fn receive(
                 Ok(chunk) => {
                     assert!(common::is_piece(seed, position, ifq.bytes(&chunk)));
                     position += u64::from(chunk.len());
-                    give_back(ifq, chunk);
+                    give_back(ifq, Some(chunk));
                 }
                 Err(NotData::Terminal) => match cqe.result() {
                     Ok(_) => {
@@ -75,6 +76,7 @@ fn receive(
                 Err(other) => panic!("{other}"),
             }
         }
+        give_back(ifq, None);
         ifq.publish();
         ifq.flush().unwrap();
         if paused {
@@ -84,7 +86,8 @@ fn receive(
     }
 }
 
-fn recycle(ifq: &mut Ifq, chunk: Chunk) {
+fn recycle<C: Into<Option<Chunk>>>(ifq: &mut Ifq, chunk: C) {
+    let Some(chunk) = chunk.into() else { return };
     if let Err(full) = ifq.recycle(chunk) {
         assert!(matches!(full, Unreturned::Full(_)), "{full}");
         ifq.publish();
@@ -120,10 +123,14 @@ fn several_threads_receive_into_one_area_and_return_each_others_chunks() {
         let mut count = 0;
         receive(ring, ifq, &incoming, seed, LEN as u64, |ifq, chunk| {
             count += 1;
-            if count % 2 == 0 {
-                recycle(ifq, chunk);
-            } else if let Err(mpsc::SendError(chunk)) = give.send(chunk) {
-                recycle(ifq, chunk);
+            match chunk {
+                Some(chunk) if count % 2 == 0 => recycle(ifq, chunk),
+                Some(chunk) => {
+                    if let Err(mpsc::SendError(chunk)) = give.send(chunk) {
+                        recycle(ifq, chunk);
+                    }
+                }
+                None => {}
             }
             while let Ok(chunk) = take.try_recv() {
                 recycle(ifq, chunk);
@@ -204,7 +211,14 @@ fn an_importer_goes_on_when_the_first_ring_is_gone() {
     assert_eq!(imported.refill_entries(), 64);
     drop((export, ifq, first));
     let (sender, incoming) = stream(9, 1 << 20);
-    receive(&mut second, &mut imported, &incoming, 9, 1 << 20, recycle);
+    receive(
+        &mut second,
+        &mut imported,
+        &incoming,
+        9,
+        1 << 20,
+        recycle::<Option<Chunk>>,
+    );
     sender.join().unwrap();
 }
 
@@ -219,7 +233,14 @@ fn an_export_by_itself_keeps_the_instance() {
     let mut second = ring().unwrap();
     let mut imported = export.import(second.as_ring_fd()).unwrap();
     let (sender, incoming) = stream(4, 1 << 20);
-    receive(&mut second, &mut imported, &incoming, 4, 1 << 20, recycle);
+    receive(
+        &mut second,
+        &mut imported,
+        &incoming,
+        4,
+        1 << 20,
+        recycle::<Option<Chunk>>,
+    );
     sender.join().unwrap();
 }
 

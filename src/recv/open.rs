@@ -202,7 +202,7 @@ impl ReceiverBuilder {
         let ring = self.ring(self.layout, number)?;
         let refill_entries = self.refill_entries;
         let mut builder = Ifq::builder(device)
-            .refill_entries(refill_entries.unwrap_or(sizing::refill_entries(number)))
+            .refill_entries(refill_entries.unwrap_or(sizing::refill_entries(number, 1)))
             .refill_region(self.refill_region);
         if let Some(bytes) = chunks.len {
             builder = builder.chunk_len(bytes);

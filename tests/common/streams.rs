@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use zcrx_sys::recv::{End, Event, Receiver, ReceiverBuilder, SocketId};
 use zcrx_sys::zcrx::Notification;
+use zcrx_sys::Fd;
 
 use super::nic::{at_peer, Counters, Nic, V6};
 
@@ -53,30 +54,37 @@ impl Streams {
     /// Handles all events that are there; every byte is checked.
     pub fn handle_events(&mut self, receiver: &mut Receiver) {
         while let Some(event) = receiver.next_event() {
-            match event {
-                Event::Accepted { connection, .. } => {
-                    let stream = TcpStream::from(connection);
-                    let seed = u64::from(stream.peer_addr().unwrap().port());
-                    self.open.insert(receiver.add(stream).unwrap(), (seed, 0));
-                }
-                Event::Data { socket, chunk } => {
-                    let (seed, position) = self.open.get_mut(&socket).unwrap();
-                    let bytes = receiver.bytes(&chunk);
-                    assert!(
-                        super::is_piece(*seed, *position, bytes),
-                        "wrong bytes at {position}"
-                    );
-                    *position += bytes.len() as u64;
-                    receiver.recycle(chunk).unwrap();
-                }
-                Event::Ended { socket, end, .. } => {
-                    if let Some((_, position)) = self.open.remove(&socket) {
-                        self.ended.push((end, position));
-                    }
-                }
-                Event::Notified(notification) => self.notified.push(notification),
-                other => panic!("{other:?}"),
+            self.handle(receiver, event);
+        }
+    }
+
+    /// Receives from a connection that was accepted.
+    pub fn accept(&mut self, receiver: &mut Receiver, connection: Fd) {
+        let stream = TcpStream::from(connection);
+        let seed = u64::from(stream.peer_addr().unwrap().port());
+        self.open.insert(receiver.add(stream).unwrap(), (seed, 0));
+    }
+
+    pub fn handle(&mut self, receiver: &mut Receiver, event: Event) {
+        match event {
+            Event::Accepted { connection, .. } => self.accept(receiver, connection),
+            Event::Data { socket, chunk } => {
+                let (seed, position) = self.open.get_mut(&socket).unwrap();
+                let bytes = receiver.bytes(&chunk);
+                assert!(
+                    super::is_piece(*seed, *position, bytes),
+                    "wrong bytes at {position}"
+                );
+                *position += bytes.len() as u64;
+                receiver.recycle(chunk).unwrap();
             }
+            Event::Ended { socket, end, .. } => {
+                if let Some((_, position)) = self.open.remove(&socket) {
+                    self.ended.push((end, position));
+                }
+            }
+            Event::Notified(notification) => self.notified.push(notification),
+            other => panic!("{other:?}"),
         }
     }
 
