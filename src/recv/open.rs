@@ -17,6 +17,10 @@ use crate::mapping::page_size;
 use crate::ring::{CqeLayout, Ring, RingBuilder};
 use crate::zcrx::{Area, Device, Export, Ifq, IfqBuilder, Support, HUGE_PAGE};
 
+static BUILD: Attempt = Attempt {
+    what: "build a receiver",
+    arguments: &[],
+};
 static BUILD_OVER: Attempt = Attempt {
     what: "receive into this area",
     arguments: &["area bytes"],
@@ -137,9 +141,16 @@ impl ReceiverBuilder {
         support: &Support,
         fallbacks: &mut Vec<Fallback>,
     ) -> Result<Parts, Error> {
-        let Some(device) = device(source) else {
-            let (ring, ring_of_buffers) = self.buffers()?;
-            return Ok(self.parts(ring, Pool::Buffers(ring_of_buffers), source));
+        let device = match (source, device(source)) {
+            (_, Some(device)) => device,
+            (Source::Imported, None) => {
+                let how = "another receiver's instance is had with ReceiverBuilder::import";
+                return Err(Error::new(&BUILD, [], Reason::Unsupported(how), &[]));
+            }
+            _ => {
+                let (ring, buffers) = self.buffers()?;
+                return Ok(self.parts(ring, Pool::Buffers(buffers), source));
+            }
         };
         let wanted = Chunks {
             len: self.chunk_len,
