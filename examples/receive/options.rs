@@ -45,9 +45,17 @@ pub struct Options {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub area: Option<u64>,
 
+    /// Add areas when buffers run out, as long as all have no more than this (kernel 7.3)
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "0")]
+    pub grow_to: u64,
+
     /// Bytes in one buffer
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub chunk: Option<u64>,
+
+    /// Bytes in one buffer, if they can be had: from huge pages, reserved or not
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with_all = ["chunk", "huge_pages"])]
+    pub prefer_chunk: Option<u64>,
 
     /// Take the area from reserved 2 MiB pages
     #[arg(long)]

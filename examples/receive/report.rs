@@ -82,6 +82,9 @@ impl Outcome {
             "refill_full": self.counters.refill_full,
             "flushes": self.counters.flushes,
             "stalls": self.counters.stalls,
+            "alloc_failures": self.counters.alloc_failures,
+            "copy_notifications": self.counters.copy_notifications,
+            "areas_added": self.counters.areas_added,
             "interrupted": self.interrupted,
         });
         if let Some(copies) = self.copies {
@@ -121,6 +124,8 @@ impl Outcome {
             cq_full,
             pool_dry,
             refill_full,
+            alloc_failures,
+            areas_added,
             ..
         } = self.counters;
         let mean = self.counters.bytes.checked_div(chunks).unwrap_or(0);
@@ -142,6 +147,13 @@ impl Outcome {
                  ring {refill_full}"
             );
             row("recovered", text);
+        }
+        if alloc_failures > 0 {
+            let text = "times the NIC found no free buffer: use a larger area";
+            row("short", format!("{alloc_failures} {text}"));
+        }
+        if areas_added > 0 {
+            row("grown", format!("by {areas_added} areas"));
         }
         for (index, digest) in self.sha256.iter().enumerate() {
             row("SHA-256", format!("{digest} (connection {index})"));

@@ -40,6 +40,10 @@ pub fn receiver(options: &Options) -> Result<Receiver, String> {
     if let Some(bytes) = options.chunk {
         builder = builder.chunk_len(u32::try_from(bytes).map_err(|_| "--chunk is too large")?);
     }
+    if let Some(bytes) = options.prefer_chunk {
+        let bytes = u32::try_from(bytes).map_err(|_| "--prefer-chunk is too large")?;
+        builder = builder.prefer_chunk_len(bytes);
+    }
     if let Some(entries) = options.cq_entries {
         builder = builder.completion_entries(entries);
     }
@@ -50,6 +54,7 @@ pub fn receiver(options: &Options) -> Result<Receiver, String> {
         builder = builder.layout(layout.into());
     }
     builder
+        .grow_to(options.grow_to)
         .pages(if options.huge_pages {
             Pages::Huge
         } else {

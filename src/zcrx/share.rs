@@ -137,6 +137,9 @@ impl Batch {
 
     /// Writes as many entries as the ring has room for, and shows them to the kernel.
     pub(super) fn hand_over(&mut self, instance: &Instance) {
+        if self.is_empty() {
+            return;
+        }
         let mut producer = instance.producer.lock();
         let Some(ring) = producer.as_mut() else {
             return;
