@@ -108,6 +108,20 @@ impl InstanceTwin {
         ))
     }
 
+    /// Adds an area of `chunks` pages (`zcrx_ctrl_add_area`), for whose chunks `ifq` is to have been made by this.
+    ///
+    /// # Errors
+    ///
+    /// No memory or descriptor is left, or no area id.
+    pub fn add_area(&mut self, ifq: &Ifq, chunks: u32) -> Result<(), Errno> {
+        let (_, area, view) = shared_memory(chunks as usize * self.chunk_len)?;
+        let id = u16::try_from(self.areas.len()).map_err(|_| Errno::INVAL)?;
+        ifq.insert_area(id, Area::of(area))
+            .map_err(|_| Errno::INVAL)?;
+        self.areas.push(AreaTwin::new(view, chunks));
+        Ok(())
+    }
+
     /// Receives a packet with at most a chunk of payload: puts it into a free chunk and posts the completion
     /// of request `user_data` (`io_zcrx_recv_frag`).
     ///
@@ -240,6 +254,32 @@ fn shared_memory(len: usize) -> Result<(Fd, Mapping, Mapping), Errno> {
 mod tests {
     use super::*;
     use crate::ring::CqeLayout;
+
+    #[test]
+    fn chunks_of_many_areas_go_round() {
+        let (mut kernel, mut ifq) = InstanceTwin::new(1, 64).unwrap();
+        for _ in 1..40 {
+            kernel.add_area(&ifq, 1).unwrap();
+        }
+        let mut posts = CompletionTwin::new(CqeLayout::Wide, 64, 0);
+        // SAFETY: posts outlives the queue and keeps to the kernel's side.
+        let mut queue = unsafe { posts.queue() };
+        for n in 0..40 {
+            kernel.receive(&mut posts, 9, &[n]).unwrap();
+        }
+        assert_eq!(kernel.receive(&mut posts, 9, &[0]), Err(Dropped::NoChunk));
+        for (n, cqe) in (0..).zip(queue.drain()) {
+            // SAFETY: the completion is for this instance, and taken once.
+            let chunk = unsafe { ifq.take(&cqe.unwrap()) }.unwrap();
+            assert_eq!(
+                (chunk.offset().area_id(), ifq.bytes(&chunk)),
+                (n.into(), &[n][..])
+            );
+            ifq.recycle(chunk).unwrap();
+        }
+        ifq.publish();
+        assert_eq!(kernel.refill().returned, 40);
+    }
 
     #[test]
     fn bytes_go_round() {

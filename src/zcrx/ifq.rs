@@ -242,6 +242,13 @@ impl Ifq {
         register::add_area(&self.instance, self.target(), area)
     }
 
+    /// Adds an area that the twin made.
+    #[cfg(any(test, feature = "twin"))]
+    pub(crate) fn insert_area(&self, id: u16, area: Area) -> Result<(), Area> {
+        let areas = &self.instance.areas;
+        areas.insert(&mut areas.adding(), id, area)
+    }
+
     /// Has a notification posted again when it next happens (`ZCRX_CTRL_ARM_EVENT`, kernel 7.2). `false` if it was
     /// armed already, or is none of this kernel's.
     ///

@@ -15,12 +15,15 @@ fn main() {
         Some("mixed") => CqeLayout::Mixed,
         other => panic!("expected wide or mixed, not {other:?}"),
     };
-    let rounds: u32 = arguments
-        .next()
-        .expect("how many rounds")
-        .parse()
-        .expect("a number");
-    let (mut kernel, mut ifq) = InstanceTwin::new(2 * BATCH, 4 * BATCH).expect("memory");
+    let mut number = |what| -> u32 { arguments.next().expect(what).parse().expect("a number") };
+    let (areas, rounds) = (number("how many areas"), number("how many rounds"));
+    let (mut kernel, mut ifq) =
+        InstanceTwin::new((BATCH / areas).max(1), 4 * BATCH).expect("memory");
+    for _ in 1..areas {
+        kernel
+            .add_area(&ifq, (BATCH / areas).max(1))
+            .expect("memory");
+    }
     let mut posts = CompletionTwin::new(layout, 4 * BATCH, 0);
     // SAFETY: posts outlives the queue, and keeps to the kernel's side.
     let mut queue = unsafe { posts.queue() };
