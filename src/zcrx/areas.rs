@@ -114,7 +114,14 @@ impl Areas {
     #[cold]
     pub(crate) fn find_again(&self, offset: Offset, len: u32) -> Result<(), OutOfArea> {
         drop(self.total.lock());
-        self.table.find(offset, len)
+        self.find(offset, len)
+    }
+
+    /// As [`AreaTable::find`].
+    #[inline]
+    fn find(&self, offset: Offset, len: u32) -> Result<(), OutOfArea> {
+        // SAFETY: the table is self's, and self lives.
+        unsafe { self.table.find(offset, len) }
     }
 }
 
@@ -145,9 +152,11 @@ impl AreaTable {
 
     /// Whether `len` bytes at `offset`, at least one, lie in one of the areas.
     ///
+    /// # Safety
+    ///
     /// The [`Areas`] that this is of must live.
     #[inline]
-    pub(crate) fn find(self, offset: Offset, len: u32) -> Result<(), OutOfArea> {
+    pub(crate) unsafe fn find(self, offset: Offset, len: u32) -> Result<(), OutOfArea> {
         let slot = self.slot(offset.area_id()).ok_or(OutOfArea::UnknownArea)?;
         // SAFETY: the slot lies inside the mapping, which lives (caller).
         // Acquire: pairs with the Release of insert(), so that the base is seen with its length.
@@ -200,12 +209,12 @@ mod tests {
         let areas = Areas::new().unwrap();
         let table = areas.table();
         for id in [0, 1, 1023] {
-            assert_eq!(table.find(at(id, 0), 1), Err(OutOfArea::UnknownArea));
+            assert_eq!(areas.find(at(id, 0), 1), Err(OutOfArea::UnknownArea));
             let base = insert(&areas, id, usize::from(id % 3) + 1).unwrap();
             let len = (u64::from(id % 3) + 1) * PAGE as u64;
-            assert_eq!(table.find(at(id, len - 1), 1), Ok(()));
-            assert_eq!(table.find(at(id, len - 1), 2), Err(OutOfArea::PastEnd));
-            assert_eq!(table.find(at(id, len), 1), Err(OutOfArea::PastEnd));
+            assert_eq!(areas.find(at(id, len - 1), 1), Ok(()));
+            assert_eq!(areas.find(at(id, len - 1), 2), Err(OutOfArea::PastEnd));
+            assert_eq!(areas.find(at(id, len), 1), Err(OutOfArea::PastEnd));
             // SAFETY: the offset was found just now.
             let address = unsafe { table.address(at(id, 77)) };
             assert_eq!(address.as_ptr() as usize, base.as_ptr() as usize + 77);
@@ -222,10 +231,7 @@ mod tests {
         assert!(insert(&areas, 1024, 1).is_err());
         assert!(insert(&areas, u16::MAX, 1).is_err());
         for id in [1024, u16::MAX] {
-            assert_eq!(
-                areas.table().find(at(id, 0), 1),
-                Err(OutOfArea::UnknownArea)
-            );
+            assert_eq!(areas.find(at(id, 0), 1), Err(OutOfArea::UnknownArea));
         }
         assert_eq!(areas.total().areas, 1);
     }
@@ -237,7 +243,7 @@ mod tests {
         std::thread::scope(|scope| {
             let (areas, (give, take)) = (&areas, std::sync::mpsc::channel());
             scope.spawn(move || {
-                assert!(areas.table().find(at(1, 0), 1).is_err());
+                assert!(areas.find(at(1, 0), 1).is_err());
                 give.send(()).unwrap();
                 assert_eq!(areas.find_again(at(1, 0), 1), Ok(()));
             });

@@ -175,7 +175,8 @@ impl Ifq {
             _ => return Err(NotData::Terminal),
         };
         let offset = Offset::from_raw(offset);
-        if let Err(how) = self.table.find(offset, len) {
+        // SAFETY: the table is that of the instance, which self holds.
+        if let Err(how) = unsafe { self.table.find(offset, len) } {
             self.find_again(how, offset, len)?;
         }
         // SAFETY: len > 0 and the bytes lie in an area (found above). That the kernel gave them to
