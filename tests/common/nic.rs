@@ -12,6 +12,10 @@ use std::time::{Duration, Instant};
 use zcrx_sys::recv::Source;
 use zcrx_sys::zcrx::interface_index;
 
+use netlink::Attributes;
+
+mod netlink;
+
 const DEBUG: &str = "/sys/kernel/debug/softnic";
 const IP: &str = "/usr/sbin/ip";
 const ETHTOOL: &str = "/usr/sbin/ethtool";
@@ -60,7 +64,8 @@ impl Nic {
         nic.delete_rules();
         nic.ethtool("-X snic0 default");
         nic.ethtool("-L snic0 combined 4");
-        nic.ethtool("-G snic0 tcp-data-split on");
+        nic.ethtool("-G snic0 rx 1024 tcp-data-split on");
+        nic.header_split_above(0);
         nic.ethtool("-X snic0 equal 1");
         nic.mtu(1500);
         Some(nic)
@@ -115,6 +120,51 @@ impl Nic {
         run(IP, &format!("-n peer link set snic1 mtu {bytes}"));
     }
 
+    /// Has the card split headers from data in packets longer than `bytes` only (`hds-thresh`, which ethtool 6.14
+    /// cannot set).
+    pub fn header_split_above(&self, bytes: u32) {
+        const RINGS_SET: u8 = 16;
+        const HEADER: u16 = 1;
+        const HEADER_DEV_NAME: u16 = 2;
+        const HDS_THRESH: u16 = 17;
+        let header = Attributes::default().text(HEADER_DEV_NAME, "snic0");
+        let rings = Attributes::default().nest(HEADER, &header);
+        netlink::request("ethtool", RINGS_SET, &rings.number(HDS_THRESH, bytes)).unwrap();
+    }
+
+    /// Leases `queue` to a new netkit device, until the answer is dropped.
+    pub fn lease(&self, queue: u32) -> Lease {
+        const QUEUE_CREATE: u8 = 16;
+        const QUEUE_ID: u16 = 1;
+        const QUEUE_IFINDEX: u16 = 2;
+        const QUEUE_TYPE: u16 = 3;
+        const QUEUE_LEASE: u16 = 8;
+        const LEASE_IFINDEX: u16 = 1;
+        const LEASE_QUEUE: u16 = 2;
+        const RECEIVE: u32 = 0;
+        // The kernel gives queues of a card to the peer of a pair, which is the one that it makes first.
+        run(
+            IP,
+            "link add nk0 numrxqueues 2 type netkit mode l2 peer name nk1 numrxqueues 2",
+        );
+        let lease = Lease {
+            interface: interface_index("nk1").unwrap(),
+            queue: 1,
+        };
+        let physical = Attributes::default()
+            .number(QUEUE_ID, queue)
+            .number(QUEUE_TYPE, RECEIVE);
+        let physical = Attributes::default()
+            .number(LEASE_IFINDEX, self.index())
+            .nest(LEASE_QUEUE, &physical);
+        let request = Attributes::default()
+            .number(QUEUE_IFINDEX, lease.interface)
+            .number(QUEUE_TYPE, RECEIVE)
+            .nest(QUEUE_LEASE, &physical);
+        netlink::request("netdev", QUEUE_CREATE, &request).unwrap();
+        lease
+    }
+
     /// Writes to one of the NIC's switches, `lose` or `link` for instance.
     pub fn fault(&self, switch: &str, value: &str) {
         self.control(&format!("snic0/{switch}"), value);
@@ -156,6 +206,19 @@ impl Nic {
             .unwrap()
     }
 
+    /// Waits until no application has one of the queues. Teardown of a ring is asynchronous.
+    pub fn wait_for_queues(&self) {
+        let taken = || {
+            let queues = fs::read_to_string(format!("{DEBUG}/snic0/queues"));
+            queues.is_ok_and(|queues| queues.contains("provider=1"))
+        };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while taken() {
+            assert!(Instant::now() < deadline, "a queue is still taken");
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits until all of the driver's buffers are back. Teardown of a ring is asynchronous.
     pub fn wait_for_buffers(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -171,11 +234,26 @@ impl Nic {
 }
 
 impl Drop for Nic {
-    /// Each test that passed leaves no buffer behind.
+    /// Each test that passed leaves no buffer behind, and no queue that is taken.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             self.wait_for_buffers();
+            self.wait_for_queues();
         }
+    }
+}
+
+/// A netkit pair, one of whose queues is a queue of the card.
+pub struct Lease {
+    /// The device that has it.
+    pub interface: u32,
+    /// Its number there.
+    pub queue: u32,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        run(IP, "link del nk0");
     }
 }
 
