@@ -61,6 +61,10 @@ impl Nic {
         nic.fault("fault_queue", "-1");
         nic.fault("foreign_from", "-1");
         nic.fault("link", "up");
+        nic.fault("lacks", "nothing");
+        for step in ["alloc_errno", "stop_errno", "start_errno"] {
+            nic.fault(step, "0");
+        }
         nic.delete_rules();
         nic.ethtool("-X snic0 default");
         nic.ethtool("-L snic0 combined 4");

@@ -17,6 +17,8 @@
  *     fault_queue    -1, or the only queue that the faults are for
  *     foreign_from   -1 (the next queue), or the queue whose memory is misused
  *     share          0: every packet begins a new chunk
+ *     lacks          what the driver does not have (manage.c)
+ *     alloc_errno stop_errno start_errno   what replacing a queue's memory fails with
  *     link           up | down: pull the cable
  *     restart        write a queue's number: it is stopped and started again
  *     queues         one line per queue, of key=value
@@ -96,7 +98,7 @@ void snic_faults_init(struct snic *nic)
 }
 
 /* A line of text from user space, without what surrounds it. */
-static char *snic_line(char *buf, size_t size, const char __user *user, size_t count)
+char *snic_line(char *buf, size_t size, const char __user *user, size_t count)
 {
 	if (count >= size)
 		return ERR_PTR(-EINVAL);
@@ -297,6 +299,7 @@ void snic_debugfs_add(struct snic *nic)
 	debugfs_create_file("fault_queue", 0600, nic->debugfs, nic, &snic_only_fops);
 	debugfs_create_file("foreign_from", 0600, nic->debugfs, nic, &snic_from_fops);
 	debugfs_create_bool("share", 0600, nic->debugfs, &nic->share_chunks);
+	snic_manage_debugfs(nic);
 	debugfs_create_file("link", 0600, nic->debugfs, nic, &snic_link_fops);
 	debugfs_create_file("restart", 0200, nic->debugfs, nic, &snic_restart_fops);
 	debugfs_create_file("queues", 0400, nic->debugfs, nic, &snic_queues_fops);

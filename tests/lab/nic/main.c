@@ -143,7 +143,7 @@ static int snic_probe(struct platform_device *pdev)
 
 	ndev->netdev_ops = &snic_netdev_ops;
 	ndev->ethtool_ops = &snic_ethtool_ops;
-	ndev->queue_mgmt_ops = &snic_queue_mgmt_ops;
+	snic_manage_init(nic);
 	ndev->stat_ops = &snic_stat_ops;
 	/*
 	 * No segmentation by the card: the kernel cuts, and packets arrive at the size

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softnic: receive queues, their memory, and replacing it.
- *
- * When an application registers a queue for zcrx, the core notes the memory provider
- * with the queue and replaces the queue's memory: it has us allocate new memory
- * (snic_qmem_alloc: the page pool made there finds the provider), stop the queue,
- * start it with the new memory, and free the old. Taking the provider away is the
- * same again. The other queues never notice.
+ * softnic: receive queues, their memory, starting and stopping them.
  */
 #include <linux/module.h>
 #include <net/netdev_lock.h>
@@ -115,8 +109,8 @@ void snic_retired_stop(void)
 
 /* ---- a queue's memory ---- */
 
-static int snic_mem_alloc(struct snic *nic, unsigned int index,
-			  const struct netdev_queue_config *qcfg, struct snic_mem *mem)
+int snic_mem_alloc(struct snic *nic, unsigned int index,
+		   const struct netdev_queue_config *qcfg, struct snic_mem *mem)
 {
 	struct page_pool_params params = {
 		.order		= get_order(qcfg->rx_page_size),
@@ -131,7 +125,7 @@ static int snic_mem_alloc(struct snic *nic, unsigned int index,
 	};
 
 	/* Memory the kernel cannot read is of use only where headers are kept apart. */
-	if (nic->split)
+	if (nic->split && nic->lacks != SNIC_LACKS_PROVIDER)
 		params.flags |= PP_FLAG_ALLOW_UNREADABLE_NETMEM;
 
 	memset(mem, 0, sizeof(*mem));
@@ -151,7 +145,7 @@ static int snic_mem_alloc(struct snic *nic, unsigned int index,
 	return 0;
 }
 
-static void snic_mem_free(struct snic *nic, struct snic_mem *mem)
+void snic_mem_free(struct snic *nic, struct snic_mem *mem)
 {
 	struct snic_retired *r = mem->retired;
 
@@ -173,7 +167,7 @@ static void snic_mem_free(struct snic *nic, struct snic_mem *mem)
 }
 
 /* The queue starts to work with this memory. Its NAPI is off until the last line. */
-static void snic_queue_start(struct snic_rxq *q, const struct snic_mem *mem)
+void snic_queue_start(struct snic_rxq *q, const struct snic_mem *mem)
 {
 	q->mem = *mem;
 	/* Buffers that this NAPI frees itself may go straight back into the pool. */
@@ -189,7 +183,7 @@ static void snic_queue_start(struct snic_rxq *q, const struct snic_mem *mem)
  * The queue stops and hands its memory out. Packets that arrive now wait, up to
  * the size of the ring.
  */
-static void snic_queue_stop(struct snic_rxq *q, struct snic_mem *mem)
+void snic_queue_stop(struct snic_rxq *q, struct snic_mem *mem)
 {
 	napi_disable_locked(&q->napi);
 	page_pool_disable_direct_recycling(q->mem.pool);
@@ -265,71 +259,6 @@ u32 snic_queue_out(struct snic_rxq *q)
 	held = (q->mem.open ? 1 : 0) + READ_ONCE(q->loans);
 	return out > held ? out - held : 0;
 }
-
-/* ---- what the core calls; all under the netdev's instance lock ---- */
-
-static int snic_qmem_alloc(struct net_device *ndev, struct netdev_queue_config *qcfg,
-			   void *mem, int index)
-{
-	return snic_mem_alloc(netdev_priv(ndev), index, qcfg, mem);
-}
-
-static void snic_qmem_free(struct net_device *ndev, void *mem)
-{
-	snic_mem_free(netdev_priv(ndev), mem);
-}
-
-static int snic_qstart(struct net_device *ndev, struct netdev_queue_config *qcfg,
-		       void *mem, int index)
-{
-	struct snic *nic = netdev_priv(ndev);
-
-	snic_queue_start(&nic->rxq[index], mem);
-	return 0;
-}
-
-static int snic_qstop(struct net_device *ndev, void *mem, int index)
-{
-	struct snic *nic = netdev_priv(ndev);
-
-	snic_queue_stop(&nic->rxq[index], mem);
-	return 0;
-}
-
-static void snic_default_qcfg(struct net_device *ndev, struct netdev_queue_config *qcfg)
-{
-	qcfg->rx_page_size = PAGE_SIZE;
-}
-
-static int snic_validate_qcfg(struct net_device *ndev, struct netdev_queue_config *qcfg,
-			      struct netlink_ext_ack *extack)
-{
-	if (!is_power_of_2(qcfg->rx_page_size) || qcfg->rx_page_size < PAGE_SIZE ||
-	    qcfg->rx_page_size > max_t(u32, READ_ONCE(snic_max_rx_page), PAGE_SIZE)) {
-		NL_SET_ERR_MSG(extack, "receive buffers: a page to max_rx_page, a power of two");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static struct device *snic_get_dma_dev(struct net_device *ndev, int index)
-{
-	struct snic *nic = netdev_priv(ndev);
-
-	return nic->dma_dev;
-}
-
-const struct netdev_queue_mgmt_ops snic_queue_mgmt_ops = {
-	.ndo_queue_mem_size	= sizeof(struct snic_mem),
-	.ndo_queue_mem_alloc	= snic_qmem_alloc,
-	.ndo_queue_mem_free	= snic_qmem_free,
-	.ndo_queue_start	= snic_qstart,
-	.ndo_queue_stop		= snic_qstop,
-	.ndo_default_qcfg	= snic_default_qcfg,
-	.ndo_validate_qcfg	= snic_validate_qcfg,
-	.ndo_queue_get_dma_dev	= snic_get_dma_dev,
-	.supported_params	= QCFG_RX_PAGE_SIZE,
-};
 
 /* ---- the kernel's own statistics by queue (netlink, `qstats-get`) ---- */
 

@@ -28,7 +28,8 @@
  *
  *   main.c     the module, its devices, the cable
  *   netdev.c   sending, opening and closing
- *   queue.c    receive queues: their page pools, replacing one, statistics
+ *   queue.c    receive queues: their page pools, starting and stopping, statistics
+ *   manage.c   replacing a queue's memory, and drivers that cannot quite
  *   receive.c  from the cable to the kernel: splitting, placing, handing up
  *   steer.c    which queue a packet goes to: rules first, then hashing (RSS)
  *   rules.c    flow rules
@@ -64,6 +65,7 @@
 #define SNIC_STRIDE		64	/* payloads in a chunk start on multiples of it */
 #define SNIC_LOAN_MAX		(MAX_SKB_FRAGS + 1)
 
+struct netdev_queue_config;
 struct snic;
 
 /* ---- faults ---- */
@@ -91,6 +93,23 @@ struct snic_fault {
 	u32 n;
 	u32 count;		/* towards n */
 	u64 hits;		/* how often it struck since the module was loaded */
+};
+
+/* What zcrx asks of a driver, and this one can be told not to have. */
+enum snic_lack {
+	SNIC_LACKS_NOTHING,
+	SNIC_LACKS_DMA_DEVICE,
+	SNIC_LACKS_QUEUE_MGMT,
+	SNIC_LACKS_PAGE_SIZE,	/* chunks of other lengths than a page */
+	SNIC_LACKS_PROVIDER,	/* queues are built as if there were none */
+};
+
+/* The steps of replacing a queue's memory that can fail. */
+enum snic_step {
+	SNIC_STEP_ALLOC,
+	SNIC_STEP_STOP,
+	SNIC_STEP_START,
+	SNIC_STEPS,
 };
 
 /* ---- what is known of a packet on the cable ---- */
@@ -253,6 +272,8 @@ struct snic {
 	int fault_queue;		/* only on this receive queue; -1: any */
 	int foreign_from;		/* whose chunks "foreign" uses; -1: the next queue's */
 	bool share_chunks;
+	enum snic_lack lacks;
+	int step_errno[SNIC_STEPS];	/* what the next such step fails with */
 	struct dentry *debugfs;
 
 	struct snic_rxq rxq[SNIC_MAX_QUEUES];
@@ -277,14 +298,22 @@ int snic_add_by_name(const char *name);
 extern const struct net_device_ops snic_netdev_ops;
 
 /* queue.c */
-extern const struct netdev_queue_mgmt_ops snic_queue_mgmt_ops;
 extern const struct netdev_stat_ops snic_stat_ops;
 int snic_queue_open(struct snic *nic, unsigned int index);
 void snic_queue_close(struct snic *nic, unsigned int index);
+int snic_mem_alloc(struct snic *nic, unsigned int index,
+		   const struct netdev_queue_config *qcfg, struct snic_mem *mem);
+void snic_mem_free(struct snic *nic, struct snic_mem *mem);
+void snic_queue_start(struct snic_rxq *q, const struct snic_mem *mem);
+void snic_queue_stop(struct snic_rxq *q, struct snic_mem *mem);
 void snic_queues_init(struct snic *nic);
 u32 snic_queue_out(struct snic_rxq *q);
 u32 snic_retired_out(u32 *pools);
 void snic_retired_stop(void);
+
+/* manage.c */
+void snic_manage_init(struct snic *nic);
+void snic_manage_debugfs(struct snic *nic);
 
 /* receive.c */
 bool snic_wire_full(struct snic_rxq *q);
@@ -324,6 +353,7 @@ extern const struct ethtool_ops snic_ethtool_ops;
 
 /* fault.c */
 bool snic_fault_strikes(struct snic_rxq *q, enum snic_fault_kind kind);
+char *snic_line(char *buf, size_t size, const char __user *user, size_t count);
 void snic_faults_init(struct snic *nic);
 void snic_debugfs_add(struct snic *nic);
 void snic_debugfs_remove(struct snic *nic);
