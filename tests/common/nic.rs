@@ -61,6 +61,7 @@ impl Nic {
         nic.fault("fault_queue", "-1");
         nic.fault("foreign_from", "-1");
         nic.fault("link", "up");
+        nic.fault("prefill", "0");
         nic.fault("lacks", "nothing");
         for step in ["alloc_errno", "stop_errno", "start_errno"] {
             nic.fault(step, "0");

@@ -251,7 +251,7 @@ static int snic_set_rxnfc(struct net_device *ndev, struct ethtool_rxnfc *nfc)
 
 static const char snic_rxq_names[][ETH_GSTRING_LEN - 6] = {
 	"packets", "bytes", "header_bytes", "copied_bytes", "page_bytes",
-	"provider_bytes", "provider_frags", "provider_bufs", "provider_out",
+	"provider_bytes", "provider_frags", "provider_bufs", "provider_out", "posted",
 	"foreign_frags", "alloc_fail", "lost", "duplicated", "reordered", "purged",
 };
 
@@ -301,6 +301,7 @@ static void snic_get_ethtool_stats(struct net_device *ndev, struct ethtool_stats
 		*data++ = q->stats.provider_frags;
 		*data++ = q->stats.provider_bufs;
 		*data++ = snic_queue_out(q);
+		*data++ = q->mem.ring.count;
 		*data++ = q->stats.foreign_frags;
 		*data++ = q->stats.alloc_fail;
 		*data++ = q->wire_stats.lost;

@@ -17,6 +17,7 @@
  *     fault_queue    -1, or the only queue that the faults are for
  *     foreign_from   -1 (the next queue), or the queue whose memory is misused
  *     share          0: every packet begins a new chunk
+ *     prefill        1: queues built from now on hold a ring of chunks (ring.c)
  *     lacks          what the driver does not have (manage.c)
  *     alloc_errno stop_errno start_errno   what replacing a queue's memory fails with
  *     link           up | down: pull the cable
@@ -276,9 +277,10 @@ static int snic_queues_show(struct seq_file *m, void *unused)
 	for (i = 0; i < nic->ndev->real_num_rx_queues; i++) {
 		struct snic_rxq *q = &nic->rxq[i];
 
-		seq_printf(m, "queue=%u napi=%u provider=%d chunk=%u out=%u backlog=%u\n",
+		seq_printf(m, "queue=%u napi=%u provider=%d chunk=%u out=%u posted=%u backlog=%u\n",
 			   i, q->running ? q->napi.napi_id : 0, q->mem.provider,
-			   q->mem.chunk_size, snic_queue_out(q), skb_queue_len_lockless(&q->wire));
+			   q->mem.chunk_size, snic_queue_out(q), q->mem.ring.count,
+			   skb_queue_len_lockless(&q->wire));
 	}
 	netdev_unlock(nic->ndev);
 	return 0;
@@ -299,6 +301,7 @@ void snic_debugfs_add(struct snic *nic)
 	debugfs_create_file("fault_queue", 0600, nic->debugfs, nic, &snic_only_fops);
 	debugfs_create_file("foreign_from", 0600, nic->debugfs, nic, &snic_from_fops);
 	debugfs_create_bool("share", 0600, nic->debugfs, &nic->share_chunks);
+	debugfs_create_bool("prefill", 0600, nic->debugfs, &nic->prefill);
 	snic_manage_debugfs(nic);
 	debugfs_create_file("link", 0600, nic->debugfs, nic, &snic_link_fops);
 	debugfs_create_file("restart", 0200, nic->debugfs, nic, &snic_restart_fops);

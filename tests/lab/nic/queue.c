@@ -123,6 +123,7 @@ int snic_mem_alloc(struct snic *nic, unsigned int index,
 		.queue_idx	= index,
 		.flags		= PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV,
 	};
+	int err;
 
 	/* Memory the kernel cannot read is of use only where headers are kept apart. */
 	if (nic->split && nic->lacks != SNIC_LACKS_PROVIDER)
@@ -132,17 +133,22 @@ int snic_mem_alloc(struct snic *nic, unsigned int index,
 	mem->retired = kzalloc(sizeof(*mem->retired), GFP_KERNEL);
 	if (!mem->retired)
 		return -ENOMEM;
+	err = snic_ring_alloc(&mem->ring, nic, qcfg->rx_page_size);
+	if (err)
+		goto undo;
 	mem->pool = page_pool_create(&params);
 	if (IS_ERR(mem->pool)) {
-		int err = PTR_ERR(mem->pool);
-
-		kfree(mem->retired);
-		memset(mem, 0, sizeof(*mem));
-		return err;
+		err = PTR_ERR(mem->pool);
+		goto undo;
 	}
 	mem->chunk_size = qcfg->rx_page_size;
 	mem->provider = page_pool_is_unreadable(mem->pool);
 	return 0;
+undo:
+	snic_ring_free(&mem->ring);
+	kfree(mem->retired);
+	memset(mem, 0, sizeof(*mem));
+	return err;
 }
 
 void snic_mem_free(struct snic *nic, struct snic_mem *mem)
@@ -151,6 +157,7 @@ void snic_mem_free(struct snic *nic, struct snic_mem *mem)
 
 	if (!mem->pool)
 		return;
+	snic_ring_free(&mem->ring);
 	if (mem->provider && snic_pool_out(mem->pool)) {
 		r->pool = mem->pool;
 		r->since = jiffies;
@@ -170,6 +177,7 @@ void snic_mem_free(struct snic *nic, struct snic_mem *mem)
 void snic_queue_start(struct snic_rxq *q, const struct snic_mem *mem)
 {
 	q->mem = *mem;
+	snic_ring_fill(q, GFP_KERNEL);
 	/* Buffers that this NAPI frees itself may go straight back into the pool. */
 	page_pool_enable_direct_recycling(q->mem.pool, &q->napi);
 	napi_enable_locked(&q->napi);
@@ -188,6 +196,7 @@ void snic_queue_stop(struct snic_rxq *q, struct snic_mem *mem)
 	napi_disable_locked(&q->napi);
 	page_pool_disable_direct_recycling(q->mem.pool);
 	snic_loans_return(q);
+	snic_ring_drain(q);
 	if (q->mem.open)
 		page_pool_put_full_netmem(q->mem.pool, q->mem.open, false);
 	q->mem.open = 0;
@@ -256,7 +265,7 @@ u32 snic_queue_out(struct snic_rxq *q)
 	if (!q->mem.pool || !q->mem.provider)
 		return 0;
 	out = snic_pool_out(q->mem.pool);
-	held = (q->mem.open ? 1 : 0) + READ_ONCE(q->loans);
+	held = (q->mem.open ? 1 : 0) + READ_ONCE(q->loans) + READ_ONCE(q->mem.ring.count);
 	return out > held ? out - held : 0;
 }
 

@@ -131,7 +131,10 @@ static netmem_ref snic_chunk_alloc(struct snic_rxq *q)
 
 	if (snic_fault_strikes(q, SNIC_ALLOC_FAIL))
 		return 0;
-	netmem = page_pool_alloc_netmems(q->mem.pool, GFP_ATOMIC | __GFP_NOWARN);
+	if (q->mem.ring.size)
+		netmem = snic_ring_take(&q->mem.ring);
+	else
+		netmem = page_pool_alloc_netmems(q->mem.pool, GFP_ATOMIC | __GFP_NOWARN);
 	if (netmem && q->mem.provider)
 		q->stats.provider_bufs++;
 	return netmem;
@@ -300,6 +303,7 @@ int snic_poll(struct napi_struct *napi, int budget)
 		}
 		done++;
 	}
+	snic_ring_fill(q, GFP_ATOMIC);
 
 	if (skb_queue_len_lockless(&q->wire) <= READ_ONCE(q->nic->ring_size) / 2) {
 		/* Pairs with the one in snic_xmit(). */

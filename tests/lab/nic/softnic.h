@@ -30,6 +30,7 @@
  *   netdev.c   sending, opening and closing
  *   queue.c    receive queues: their page pools, starting and stopping, statistics
  *   manage.c   replacing a queue's memory, and drivers that cannot quite
+ *   ring.c     chunks taken in advance
  *   receive.c  from the cable to the kernel: splitting, placing, handing up
  *   steer.c    which queue a packet goes to: rules first, then hashing (RSS)
  *   rules.c    flow rules
@@ -154,6 +155,14 @@ struct snic_retired {
 	u32 out;
 };
 
+/* Chunks that the card holds, for packets to come. */
+struct snic_ring {
+	netmem_ref *slots;
+	u32 size;		/* 0: it holds none */
+	u32 head;
+	u32 count;
+};
+
 /*
  * The memory of one receive queue: what the core asks for, swaps in and frees
  * when a provider comes or goes ("per_queue_mem" in netdev_queue_mgmt_ops).
@@ -167,6 +176,8 @@ struct snic_mem {
 	/* The chunk that is being filled. The queue holds one reference to it. */
 	netmem_ref open;
 	u32 open_used;
+
+	struct snic_ring ring;
 };
 
 /* Counted by the queue's own NAPI alone, so plain numbers do. */
@@ -272,6 +283,7 @@ struct snic {
 	int fault_queue;		/* only on this receive queue; -1: any */
 	int foreign_from;		/* whose chunks "foreign" uses; -1: the next queue's */
 	bool share_chunks;
+	bool prefill;			/* queues built from now on have a ring */
 	enum snic_lack lacks;
 	int step_errno[SNIC_STEPS];	/* what the next such step fails with */
 	struct dentry *debugfs;
@@ -314,6 +326,13 @@ void snic_retired_stop(void);
 /* manage.c */
 void snic_manage_init(struct snic *nic);
 void snic_manage_debugfs(struct snic *nic);
+
+/* ring.c */
+int snic_ring_alloc(struct snic_ring *ring, const struct snic *nic, u32 chunk_size);
+void snic_ring_free(struct snic_ring *ring);
+void snic_ring_fill(struct snic_rxq *q, gfp_t gfp);
+netmem_ref snic_ring_take(struct snic_ring *ring);
+void snic_ring_drain(struct snic_rxq *q);
 
 /* receive.c */
 bool snic_wire_full(struct snic_rxq *q);
