@@ -89,11 +89,11 @@ impl Sqe {
     /// Watches descriptor `fd` for `events` (`libc::POLLIN` and the like, as 32 bits), again and again
     /// (multishot `POLL_ADD`, kernel 5.13). Errors and hang-ups are reported whether asked for or not.
     ///
-    /// Each completion's result is the events that were seen. It is edge-triggered: one at once if some are
-    /// there, then one whenever the file signals anew, whether it was read in between or not; so an
-    /// eventfd that wakes the ring's owner need not be read. It ends (a completion without
-    /// [`more`](super::Cqe::more)) when it is cancelled, when the completion queue is full, or when the
-    /// signal is an io_uring's own. Push it again then.
+    /// Each completion's result is the events that were seen. It is edge-triggered: one at once if some
+    /// are there, then one whenever the file has signalled anew, whether it was read in between or not; so
+    /// an eventfd that wakes the ring's owner need not be read. What is signalled before the owner enters
+    /// comes as one. The request ends (a completion without [`more`](super::Cqe::more)) when it is
+    /// cancelled, or when the completion queue is full.
     pub fn poll_add_multishot(fd: c_int, events: u32) -> Self {
         let mut sqe = Self::new(uapi::IORING_OP_POLL_ADD, fd);
         sqe.0.len = uapi::IORING_POLL_ADD_MULTI;
