@@ -1,10 +1,11 @@
-//! How a ring's owner is woken by others: poll requests.
+//! How a ring's owner is woken by others, and others by it: eventfds and poll requests.
 
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use zcrx_sys::ring::{Cqe, Ring, RingBuilder, Sqe};
-use zcrx_sys::{Errno, Fd};
+use zcrx_sys::ring::{Cqe, Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::{Errno, Fd, Reason};
 
 mod common;
 
@@ -51,8 +52,117 @@ fn signal(eventfd: &Fd) {
     assert_eq!(wrote, 8);
 }
 
+/// Takes what an eventfd has counted; 0 if nothing.
+fn count(eventfd: &Fd) -> u64 {
+    let mut count = [0; 8];
+    // SAFETY: eight writable bytes.
+    let read = unsafe { libc::read(eventfd.as_raw(), count.as_mut_ptr().cast(), 8) };
+    assert!(read == 8 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN));
+    u64::from_ne_bytes(count)
+}
+
 fn poll_in(fd: &Fd) -> Sqe {
     Sqe::poll_add_multishot(fd.as_raw(), libc::POLLIN as u32)
+}
+
+/// Whether `fd` becomes readable in so many milliseconds.
+fn readable_within(fd: i32, milliseconds: i32) -> bool {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one pollfd, exclusively borrowed.
+    unsafe { libc::poll(&mut poll, 1, milliseconds) == 1 }
+}
+
+#[test]
+fn an_eventfd_tells_of_work_and_of_completions() {
+    let Some(mut ring) = some_ring() else { return };
+    let (mut out, incoming) = common::pair();
+    let eventfd = eventfd();
+    ring.register_eventfd(eventfd.as_raw()).unwrap();
+    let events = libc::POLLIN as u32;
+    ring.push(Sqe::poll_add_multishot(incoming.as_raw_fd(), events))
+        .unwrap();
+    ring.submit().unwrap();
+    assert_eq!(count(&eventfd), 0, "nothing came yet");
+    for _ in 0..3 {
+        out.write_all(b"x").unwrap();
+        assert!(readable_within(eventfd.as_raw(), 20_000), "told of work");
+        assert!(count(&eventfd) > 0);
+        assert!(seen(&mut ring).is_empty(), "put off until the owner enters");
+        let _ = ring.submit_and_wait(0).unwrap();
+        assert_eq!(seen(&mut ring).len(), 1);
+        while count(&eventfd) > 0 {} // the owner's own call was told of as well
+    }
+    ring.unregister_eventfd().unwrap();
+    out.write_all(b"x").unwrap();
+    assert_eq!(complete(&mut ring).len(), 1);
+    assert_eq!(count(&eventfd), 0, "unregistered");
+}
+
+#[test]
+fn an_eventfd_for_workers_is_silent_about_sockets() {
+    let Some(mut ring) = some_ring() else { return };
+    let (mut out, incoming) = common::pair();
+    let eventfd = eventfd();
+    ring.register_eventfd_async(eventfd.as_raw()).unwrap();
+    let events = libc::POLLIN as u32;
+    ring.push(Sqe::poll_add_multishot(incoming.as_raw_fd(), events))
+        .unwrap();
+    ring.submit().unwrap();
+    out.write_all(b"x").unwrap();
+    assert_eq!(complete(&mut ring).len(), 1);
+    assert_eq!(count(&eventfd), 0);
+}
+
+#[test]
+fn what_is_no_eventfd_is_refused() {
+    let Some(ring) = some_ring() else { return };
+    let file = std::fs::File::open("/proc/self/stat").unwrap();
+    for fd in [-1, i32::MIN] {
+        let error = ring.register_eventfd(fd).unwrap_err();
+        assert!(
+            matches!(
+                error.reason(),
+                Reason::Argument {
+                    name: "descriptor",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+    for (fd, errno, text) in [
+        (i32::MAX, Errno::BADF, "no file is open"),
+        (file.as_raw_fd(), Errno::INVAL, "not an eventfd"),
+        (ring.as_raw_fd(), Errno::INVAL, "not an eventfd"),
+    ] {
+        for result in [ring.register_eventfd(fd), ring.register_eventfd_async(fd)] {
+            let error = result.unwrap_err();
+            assert_eq!(error.errno(), Some(errno));
+            assert!(error.to_string().contains(text), "{error}");
+            assert!(
+                error.to_string().contains(&format!("descriptor {fd}")),
+                "{error}"
+            );
+        }
+    }
+    let error = ring.unregister_eventfd().unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::NXIO));
+    assert!(
+        error.to_string().contains("the ring has no eventfd"),
+        "{error}"
+    );
+    let eventfd = eventfd();
+    ring.register_eventfd(eventfd.as_raw()).unwrap();
+    let error = ring.register_eventfd(eventfd.as_raw()).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::BUSY));
+    assert!(
+        error.to_string().contains("unregister that one first"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -104,6 +214,30 @@ fn poll_arguments_at_their_limits() {
             (2, Err(Errno::BADF))
         );
     }
+}
+
+/// What the documentation of `poll_add_multishot` says of signals that come from an io_uring.
+#[test]
+fn a_poll_of_another_rings_eventfd_ends_with_the_first_signal() {
+    let (Some(mut watcher), Some(mut other)) = (some_ring(), some_ring()) else {
+        return;
+    };
+    let eventfd = eventfd();
+    other.register_eventfd(eventfd.as_raw()).unwrap();
+    watcher.push(poll_in(&eventfd)).unwrap();
+    watcher.submit().unwrap();
+    complete_nops(&mut other, 1);
+    let first = complete(&mut watcher)[0];
+    assert_eq!(first.result(), Ok(libc::POLLIN as u32));
+    // Some kernels say that it goes on, but it does not.
+    let some = (6, 16)..=(6, 19);
+    assert!(
+        !first.more() || some.contains(&common::kernel()),
+        "{first:?}"
+    );
+    complete_nops(&mut other, 1);
+    let woken = watcher.submit_and_wait_for(1, Duration::from_millis(30));
+    assert_eq!(woken, Ok(Woken::TimedOut));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod cq;
 mod cqe;
 mod disabled;
 mod enter;
+mod eventfd;
 mod probe;
 mod ring_fd;
 mod sq;
@@ -39,6 +40,7 @@ pub use ring_fd::RingFd;
 pub use sq::QueueFull;
 pub use sqe::Sqe;
 
+use crate::error::Cause;
 use crate::fd::Fd;
 use crate::mapping::Mapping;
 use crate::uapi;
@@ -47,6 +49,12 @@ use sq::SubmissionQueue;
 assert_not_impl_any!(Ring: Send, Sync, Clone);
 assert_impl_all!(DisabledRing: Send);
 assert_not_impl_any!(DisabledRing: Sync);
+
+/// Why a register call can be answered EACCES.
+static RESTRICTED: [Cause; 1] = [Cause {
+    cause: "the ring was restricted before it was enabled",
+    remedy: "allow the register call among its restrictions",
+}];
 
 /// An io_uring that belongs to the thread that enabled it.
 ///

@@ -94,6 +94,10 @@ impl Sqe {
     /// an eventfd that wakes the ring's owner need not be read. What is signalled before the owner enters
     /// comes as one. The request ends (a completion without [`more`](super::Cqe::more)) when it is
     /// cancelled, or when the completion queue is full.
+    ///
+    /// It is not for an eventfd that is [registered](super::Ring::register_eventfd) with a ring, nor for a
+    /// ring's descriptor: the first signal that comes from an io_uring ends it, and some kernels say that it
+    /// goes on nevertheless (6.16.12 and 6.19.14 do).
     pub fn poll_add_multishot(fd: c_int, events: u32) -> Self {
         let mut sqe = Self::new(uapi::IORING_OP_POLL_ADD, fd);
         sqe.0.len = uapi::IORING_POLL_ADD_MULTI;
