@@ -6,7 +6,9 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use zcrx_sys::recv::BufferRing;
-use zcrx_sys::ring::{mixed_completions_are_sound, Cqe, CqeLayout, Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::ring::{mixed_completions_are_sound, Cqe, CqeLayout, Sqe, Woken};
+use zcrx_sys::ring::{DisabledRing, Ring, RingBuilder};
+use zcrx_sys::uapi;
 use zcrx_sys::zcrx::Area;
 use zcrx_sys::{Errno, Fd};
 
@@ -268,6 +270,61 @@ fn a_ring_is_built_on_one_thread_and_owned_by_another() {
     })
     .join()
     .unwrap();
+}
+
+/// Has a ring that is not enabled yet allow nothing but to be enabled, and no-ops.
+fn restrict(disabled: &DisabledRing) {
+    let allow = |kind: u32, what: u32| {
+        let mut restriction = uapi::io_uring_restriction {
+            opcode: kind as u16,
+            ..Default::default()
+        };
+        restriction.__bindgen_anon_1.sqe_op = what as u8;
+        restriction
+    };
+    let mut restrictions = [
+        allow(
+            uapi::IORING_RESTRICTION_REGISTER_OP,
+            uapi::IORING_REGISTER_ENABLE_RINGS,
+        ),
+        allow(uapi::IORING_RESTRICTION_SQE_OP, uapi::IORING_OP_NOP),
+    ];
+    // SAFETY: the restrictions are as many as said, and copied by the call.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_register,
+            disabled.as_raw_fd(),
+            uapi::IORING_REGISTER_RESTRICTIONS,
+            restrictions.as_mut_ptr(),
+            restrictions.len(),
+        )
+    };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn a_ring_can_be_restricted_and_what_it_refuses_says_so() {
+    let Some(_) = common::ring(&RingBuilder::new(1)) else {
+        return;
+    };
+    let disabled = RingBuilder::new(8).build_disabled().unwrap();
+    restrict(&disabled);
+    let mut ring = disabled.enable().unwrap();
+    let refused = [
+        ring.register_eventfd(0),
+        ring.register_eventfd_async(0),
+        ring.unregister_eventfd(),
+    ];
+    for result in refused {
+        let error = result.unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::ACCES), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("among its restrictions"), "{text}");
+    }
+    for (sqe, result) in [(Sqe::cancel_all(), Err(Errno::ACCES)), (Sqe::nop(), Ok(0))] {
+        ring.push(sqe).unwrap();
+        assert_eq!(complete(&mut ring, 1)[0].result(), result);
+    }
 }
 
 #[test]

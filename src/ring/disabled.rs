@@ -58,3 +58,19 @@ impl DisabledRing {
         }
     }
 }
+
+#[cfg(feature = "std")]
+impl std::os::fd::AsFd for DisabledRing {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.0)
+    }
+}
+
+#[cfg(feature = "std")]
+impl std::os::fd::AsRawFd for DisabledRing {
+    /// For what the kernel allows before a ring is enabled and not after, which is to restrict it
+    /// (`IORING_REGISTER_RESTRICTIONS`, kernel 5.10; this crate has no call for it).
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.0.as_raw_fd()
+    }
+}
