@@ -6,7 +6,7 @@ use libc::{c_int, c_long};
 
 use crate::errno::Errno;
 use crate::fd::Fd;
-use crate::uapi::io_uring_params;
+use crate::uapi::{io_uring_getevents_arg, io_uring_params, IORING_ENTER_EXT_ARG};
 
 fn result(value: c_long) -> Result<u32, Errno> {
     if value < 0 {
@@ -33,30 +33,55 @@ pub(crate) fn setup(entries: u32, params: &mut io_uring_params) -> Result<Fd, Er
 ///
 /// - The submission entries that the ring's tail publishes must be ones whose memory promises hold
 ///   (see the submission queue).
-/// - `arg` and `len` must be what `flags` say: with `ENTER_EXT_ARG` a readable
-///   `io_uring_getevents_arg` whose own pointers are null or readable; otherwise null and 0.
+/// - `flags` must not have `ENTER_EXT_ARG`.
 #[inline]
 pub(crate) unsafe fn enter(
     fd: c_int,
     to_submit: u32,
     min_complete: u32,
     flags: u32,
-    arg: *const c_void,
-    len: usize,
 ) -> Result<u32, Errno> {
-    // SAFETY: the caller vouches for what the published entries and `arg` point to.
-    let n = unsafe {
+    // SAFETY: the caller vouches for what the published entries point to. The argument is null, of which
+    // the kernel reads nothing, nor the length that would come after it.
+    result(unsafe {
         libc::syscall(
             libc::SYS_io_uring_enter,
             fd as c_long,
             to_submit as c_long,
             min_complete as c_long,
             flags as c_long,
-            arg,
-            len,
+            core::ptr::null::<c_void>(),
         )
-    };
-    result(n)
+    })
+}
+
+/// As [`enter`], with limits for the wait (`ENTER_EXT_ARG`, kernel 5.11).
+///
+/// # Safety
+///
+/// - As for [`enter`].
+/// - The pointers in `argument` must be null or readable as what they stand for.
+#[inline]
+pub(crate) unsafe fn enter_within(
+    fd: c_int,
+    to_submit: u32,
+    min_complete: u32,
+    flags: u32,
+    argument: &io_uring_getevents_arg,
+) -> Result<u32, Errno> {
+    // SAFETY: the caller vouches for what the published entries and the argument point to; the argument
+    // itself is borrowed, and read during the call alone.
+    result(unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_enter,
+            fd as c_long,
+            to_submit as c_long,
+            min_complete as c_long,
+            (flags | IORING_ENTER_EXT_ARG) as c_long,
+            core::ptr::from_ref(argument),
+            size_of::<io_uring_getevents_arg>(),
+        )
+    })
 }
 
 /// `io_uring_register(2)`: everything that is not submission or waiting.

@@ -14,6 +14,9 @@ use zcrx_sys::{Errno, Fd};
 
 mod common;
 
+/// As long as nothing takes.
+const LONG: Duration = Duration::from_secs(20);
+
 /// Runs until `count` completions arrived, and returns them in order.
 fn complete(ring: &mut Ring, count: usize) -> Vec<Cqe> {
     let mut seen = Vec::new();
@@ -127,6 +130,21 @@ fn a_wait_ends_by_time() {
         (seen[0].user_data(), seen[0].result()),
         (9, Err(Errno::TIME))
     );
+}
+
+#[test]
+fn a_wide_completion_counts_as_two_in_a_mixed_queue() {
+    for (layout, nops) in [(CqeLayout::Mixed, 1), (CqeLayout::Wide, 2)] {
+        let Some(mut ring) = common::ring(&RingBuilder::new(8).layout(layout)) else {
+            continue;
+        };
+        for _ in 0..nops {
+            ring.push(Sqe::nop32([0; 2])).unwrap();
+        }
+        ring.submit().unwrap();
+        let woken = ring.submit_and_wait_for(2, LONG).unwrap();
+        assert_eq!((woken, ring.completions().count()), (Woken::Returned, nops));
+    }
 }
 
 #[test]

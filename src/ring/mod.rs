@@ -22,6 +22,7 @@ mod probe;
 mod ring_fd;
 mod sq;
 mod sqe;
+mod time;
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;

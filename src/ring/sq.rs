@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use super::sqe::Sqe;
+use super::time;
 use crate::index::Index;
 use crate::uapi::{self, __kernel_timespec, io_uring_sqe};
 
@@ -82,7 +83,7 @@ impl SubmissionQueue {
         // takes the entry of the same slot, which is not published yet.
         let at = unsafe {
             let at = self.spans.add(slot as usize);
-            at.write(timespec(span));
+            at.write(time::timespec(span));
             at
         };
         let mut sqe = io_uring_sqe {
@@ -136,13 +137,5 @@ impl SubmissionQueue {
         // Acquire: pairs with the kernel's release in io_commit_sqring, so that the kernel has read
         // the entries before their slots are written again.
         Index::new(khead.load(Ordering::Acquire))
-    }
-}
-
-/// A time span as the kernel reads it. Longer than the kernel can count means "for ever".
-pub(super) fn timespec(span: Duration) -> __kernel_timespec {
-    __kernel_timespec {
-        tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(span.subsec_nanos()),
     }
 }
