@@ -29,6 +29,9 @@ pub(crate) fn setup(entries: u32, params: &mut io_uring_params) -> Result<Fd, Er
 
 /// `io_uring_enter(2)`: submits, waits, runs task work. Answers the number of entries submitted.
 ///
+/// `fd` is the ring's descriptor, or with `ENTER_REGISTERED_RING` the slot of this thread that the ring is
+/// registered in.
+///
 /// # Safety
 ///
 /// - The submission entries that the ring's tail publishes must be ones whose memory promises hold

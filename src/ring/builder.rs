@@ -5,6 +5,7 @@ use core::sync::atomic::AtomicU32;
 
 use super::cq::CompletionQueue;
 use super::cqe::CqeLayout;
+use super::descriptor::Descriptor;
 use super::disabled::DisabledRing;
 use super::probe::mixed_completions_are_sound;
 use super::sq::SubmissionQueue;
@@ -304,7 +305,7 @@ impl RingBuilder {
             koverflow: word(params.cq_off.overflow)?,
             setup_flags: params.flags & !uapi::IORING_SETUP_R_DISABLED,
             features: params.features,
-            fd,
+            descriptor: Descriptor::new(fd),
             _rings: rings,
             _sqes: sqes,
             _spans: spans,

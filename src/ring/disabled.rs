@@ -46,7 +46,7 @@ impl DisabledRing {
         // SAFETY: this opcode takes no argument.
         let enabled = unsafe {
             syscall::register(
-                self.0.fd.as_raw(),
+                self.0.descriptor.as_raw(),
                 uapi::IORING_REGISTER_ENABLE_RINGS,
                 core::ptr::null_mut(),
                 0,

@@ -186,7 +186,8 @@ impl Ring {
         flags: u32,
         limit: Option<&Limit>,
     ) -> Result<u32, Errno> {
-        let fd = self.fd.as_raw();
+        let fd = self.descriptor.enter_fd;
+        let flags = flags | self.descriptor.enter_flags;
         let Some(limit) = limit else {
             // SAFETY: entries were pushed through SubmissionQueue, whose safe calls take none that
             // name memory and whose unsafe one has its caller's promise. No flag asks for an argument.

@@ -61,7 +61,7 @@ impl Ring {
     ///
     /// ENXIO if the ring has no eventfd; EACCES under restrictions.
     pub fn unregister_eventfd(&self) -> Result<(), Error> {
-        let fd = self.fd.as_raw();
+        let fd = self.descriptor.as_raw();
         // SAFETY: this opcode takes no argument.
         let done = unsafe {
             syscall::register(
@@ -97,7 +97,7 @@ impl Ring {
         let mut descriptor = eventfd;
         let at: *mut c_void = core::ptr::from_mut(&mut descriptor).cast();
         // SAFETY: both opcodes read one descriptor's number, from a local, during the call alone.
-        let done = unsafe { syscall::register(self.fd.as_raw(), opcode, at, 1) };
+        let done = unsafe { syscall::register(self.descriptor.as_raw(), opcode, at, 1) };
         done.map(drop)
             .map_err(|errno| error(Reason::Kernel(errno), causes(errno)))
     }

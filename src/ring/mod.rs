@@ -15,6 +15,7 @@
 mod builder;
 mod cq;
 mod cqe;
+mod descriptor;
 mod disabled;
 mod enter;
 mod eventfd;
@@ -42,9 +43,9 @@ pub use sq::QueueFull;
 pub use sqe::Sqe;
 
 use crate::error::Cause;
-use crate::fd::Fd;
 use crate::mapping::Mapping;
 use crate::uapi;
+use descriptor::Descriptor;
 use sq::SubmissionQueue;
 
 assert_not_impl_any!(Ring: Send, Sync, Clone);
@@ -71,7 +72,7 @@ pub struct Ring {
     koverflow: NonNull<AtomicU32>,
     setup_flags: u32,
     features: u32,
-    fd: Fd,
+    descriptor: Descriptor,
     // Fields drop in this order: the descriptor is closed before the memory it names is unmapped.
     _rings: Mapping,
     _sqes: Mapping,
@@ -186,7 +187,7 @@ impl Ring {
 
     /// The descriptor with the setup flags, as registrations take it.
     pub fn as_ring_fd(&self) -> RingFd<'_> {
-        RingFd::new(self.fd.as_raw(), self.setup_flags)
+        RingFd::new(self.descriptor.as_raw(), self.setup_flags)
     }
 
     /// Whether completions wait in the kernel because the queue was full when they came.
@@ -233,13 +234,13 @@ impl std::os::fd::AsFd for Ring {
     /// The descriptor becomes readable when completions are there, or when the kernel has put off
     /// work ([`Ring::has_task_work`]): then [`Ring::submit_and_wait`] with 0.
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        std::os::fd::AsFd::as_fd(&self.fd)
+        std::os::fd::AsFd::as_fd(self.descriptor.as_fd())
     }
 }
 
 #[cfg(feature = "std")]
 impl std::os::fd::AsRawFd for Ring {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.fd.as_raw()
+        self.descriptor.as_raw()
     }
 }
