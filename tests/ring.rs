@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
 
 use zcrx_sys::recv::BufferRing;
-use zcrx_sys::ring::{mixed_completions_are_sound, Cqe, CqeLayout, Sqe, Woken};
-use zcrx_sys::ring::{DisabledRing, Ring, RingBuilder};
+use zcrx_sys::ring::{mixed_completions_are_sound, BusyPoll, NapiTracking};
+use zcrx_sys::ring::{Cqe, CqeLayout, DisabledRing, Ring, RingBuilder, Sqe, Woken};
 use zcrx_sys::uapi;
 use zcrx_sys::zcrx::Area;
 use zcrx_sys::{Errno, Fd};
@@ -419,12 +419,26 @@ fn a_ring_can_be_restricted_and_what_it_refuses_says_so() {
     let disabled = RingBuilder::new(8).build_disabled().unwrap();
     restrict(&disabled);
     let mut ring = disabled.enable().unwrap();
-    let refused = [
+    let mut refused = vec![
         ring.register_eventfd(0),
         ring.register_eventfd_async(0),
         ring.unregister_eventfd(),
         ring.register_descriptor(),
     ];
+    // Kernels that know the call at all look at the restrictions first.
+    if common::kernel() >= (6, 9) {
+        let how = BusyPoll {
+            timeout: Duration::ZERO,
+            prefer: false,
+            tracking: NapiTracking::Dynamic,
+        };
+        refused.extend([
+            ring.busy_poll(how).map(drop),
+            ring.stop_busy_poll(),
+            ring.add_napi_id(u32::MAX),
+            ring.remove_napi_id(u32::MAX),
+        ]);
+    }
     for result in refused {
         let error = result.unwrap_err();
         assert_eq!(error.errno(), Some(Errno::ACCES), "{error}");

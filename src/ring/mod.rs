@@ -13,6 +13,7 @@
 //! Names that begin with `k` are these shared words; those without are this side's own copies.
 
 mod builder;
+mod busy_poll;
 mod cq;
 mod cqe;
 mod descriptor;
@@ -33,6 +34,7 @@ use core::time::Duration;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 pub use builder::{RingBuilder, MAX_COMPLETION_ENTRIES, MAX_SUBMISSION_ENTRIES};
+pub use busy_poll::{BusyPoll, NapiTracking};
 pub use cq::{CompletionQueue, Completions};
 pub use cqe::{Cqe, CqeLayout, Entry, MalformedCqe};
 pub use disabled::DisabledRing;
