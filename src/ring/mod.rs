@@ -11,6 +11,18 @@
 //! | `cq.head` | us, once per drain | Release | the kernel's read | our reads before a slot's reuse |
 //!
 //! Names that begin with `k` are these shared words; those without are this side's own copies.
+//!
+//! # Waiting
+//!
+//! [`Ring::submit_and_wait`] is all that most receivers need. What can be had beyond it, and when it helps:
+//!
+//! | what | helps | since |
+//! |---|---|---|
+//! | [`submit_and_wait_batch`](Ring::submit_and_wait_batch) | many small pieces, if they can wait | 6.12 |
+//! | [`busy_poll`](Ring::busy_poll) | latency counts, and the receiver has a core to itself | 6.9 |
+//! | [`register_descriptor`](Ring::register_descriptor) | the kernel is entered often and for little | 5.18 |
+//! | [`register_eventfd`](Ring::register_eventfd) | many rings in somebody else's poll loop | 5.2 |
+//! | [`Sqe::poll_add_multishot`] of an eventfd | other threads are to wake the ring's owner | 5.13 |
 
 mod builder;
 mod busy_poll;
