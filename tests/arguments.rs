@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use zcrx_sys::recv::{Pages, Receiver, ReceiverBuilder, Source, Wait};
-use zcrx_sys::ring::CqeLayout;
+use zcrx_sys::ring::{BusyPoll, CqeLayout, NapiTracking};
 use zcrx_sys::zcrx::{RefillRegion, HUGE_PAGE};
 
 mod common;
@@ -70,6 +70,19 @@ fn every_option_at_its_extremes() {
         Duration::from_millis(1),
     ] {
         builders.push(new().spin(span).taken_queue_wait(span));
+    }
+    for chunks in [0, 1, 65536, u32::MAX] {
+        for min_wait in [Duration::ZERO, Duration::from_millis(1), Duration::MAX] {
+            builders.push(new().batch(chunks, min_wait));
+        }
+    }
+    for timeout in [Duration::ZERO, Duration::from_millis(10), Duration::MAX] {
+        let (prefer, tracking) = (false, NapiTracking::Dynamic);
+        builders.push(new().busy_poll(BusyPoll {
+            timeout,
+            prefer,
+            tracking,
+        }));
     }
     for builder in builders {
         for source in [

@@ -536,3 +536,57 @@ fn auto_takes_what_works_and_says_why_not_the_rest() {
     }
     transfer(&mut receiver, 2, 100_000);
 }
+
+#[test]
+fn waits_that_gather_lose_nothing_and_are_fewer() {
+    let waits = |builder: ReceiverBuilder| {
+        let mut receiver = common::receiver(builder, Source::Buffers)?;
+        let (mut out, incoming) = common::pair();
+        out.set_nodelay(true).unwrap();
+        receiver.add(incoming).unwrap();
+        let sender = std::thread::spawn(move || {
+            for position in 0..2000 {
+                out.write_all(&[common::byte(1, position)]).unwrap();
+                std::thread::sleep(Duration::from_micros(20));
+            }
+        });
+        let (mut position, mut waits, mut ended) = (0, 0, false);
+        while !ended {
+            let _ = receiver.wait(Some(Duration::from_secs(20))).unwrap();
+            waits += 1;
+            while let Some(event) = receiver.next_event() {
+                match event {
+                    Event::Data { chunk, .. } => {
+                        assert!(common::is_piece(1, position, receiver.bytes(&chunk)));
+                        position += u64::from(chunk.len());
+                        receiver.recycle(chunk).unwrap();
+                    }
+                    Event::Ended { .. } => ended = true,
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        sender.join().unwrap();
+        assert_eq!(position, 2000);
+        Some((waits, receiver.fallbacks().to_vec()))
+    };
+    let Some((one_by_one, _)) = waits(Receiver::builder()) else {
+        return;
+    };
+    let batch = Receiver::builder().batch(1000, Duration::from_millis(5));
+    let (gathered, fallbacks) = waits(batch).unwrap();
+    if common::kernel() < (6, 12) {
+        assert_eq!(fallbacks[0].wanted, Wanted::Batches);
+        assert!(
+            fallbacks[0].to_string().contains("6.12"),
+            "{}",
+            fallbacks[0]
+        );
+    } else {
+        assert!(fallbacks.is_empty(), "{fallbacks:?}");
+        assert!(
+            gathered * 2 < one_by_one,
+            "{gathered} waits, {one_by_one} one by one"
+        );
+    }
+}

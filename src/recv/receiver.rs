@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use libc::c_int;
 
-use super::builder::ReceiverBuilder;
+use super::builder::{Batch, ReceiverBuilder};
 use super::event::{Counters, Event};
 use super::growth::Growth;
 use super::notified::Unarmed;
@@ -32,6 +32,7 @@ pub(super) struct Parts {
     pub(super) pool: Pool,
     pub(super) source: Source,
     pub(super) spin: Duration,
+    pub(super) batch: Option<Batch>,
     pub(super) growth: Growth,
 }
 
@@ -76,6 +77,8 @@ pub struct Receiver {
     /// On kernels whose requests can stall: when all sockets were last looked at.
     pub(super) stall_check: Option<StallCheck>,
     pub(super) spin: Spin,
+    /// How waits gather, in slots of the completion queue.
+    pub(super) batch: Option<Batch>,
     pub(super) counters: Counters,
 }
 
@@ -109,6 +112,7 @@ impl Receiver {
                 .then(|| StallCheck::needed(support))
                 .flatten(),
             spin: Spin::new(parts.spin),
+            batch: parts.batch,
             pool: parts.pool,
             ring: parts.ring,
             source: parts.source,

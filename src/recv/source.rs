@@ -62,6 +62,10 @@ pub enum Wanted {
     },
     /// Another area, of so many bytes, when buffers ran out.
     Area(usize),
+    /// Waits that [gather](super::ReceiverBuilder::batch).
+    Batches,
+    /// Waits that [poll the network card](super::ReceiverBuilder::busy_poll).
+    BusyPolling,
 }
 
 impl core::fmt::Display for Wanted {
@@ -78,6 +82,8 @@ impl core::fmt::Display for Wanted {
                 write!(f, "chunks of {len} bytes in {pages}")
             }
             Self::Area(len) => write!(f, "another area of {len} bytes"),
+            Self::Batches => f.write_str("waits for a batch"),
+            Self::BusyPolling => f.write_str("busy polling"),
         }
     }
 }

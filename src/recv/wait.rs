@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::builder::Batch;
 use super::clock;
 use super::event::Wait;
 use super::notified::Unarmed;
@@ -36,12 +37,15 @@ impl Receiver {
                 (Some(left), Some(longest)) => Some(left.min(longest)),
                 (left, longest) => left.or(longest),
             };
-            if nap != Some(Duration::ZERO) {
+            if nap != Some(Duration::ZERO) && self.batch.is_none() {
                 self.look_for_work()?;
             }
-            let woken = match nap {
-                Some(nap) => self.ring.submit_and_wait_for(1, nap)?,
-                None => self.ring.submit_and_wait(1)?,
+            let woken = match (self.batch, nap) {
+                (Some(Batch { chunks, min_wait }), nap) => {
+                    self.ring.submit_and_wait_batch(chunks, min_wait, nap)?
+                }
+                (None, Some(nap)) => self.ring.submit_and_wait_for(1, nap)?,
+                (None, None) => self.ring.submit_and_wait(1)?,
             };
             match (woken, nap) {
                 (Woken::TimedOut, Some(nap)) => {
