@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+pub(crate) use crate::cause::Cause;
+use crate::cause::{CauseKind, Diagnosis, Fact, Known};
 use crate::errno::Errno;
 
 /// Something that this crate tries on the caller's behalf, and the names of its arguments.
@@ -32,15 +34,6 @@ pub enum Reason {
     Answer(&'static str),
 }
 
-/// One possible cause of an error, with what to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cause {
-    /// The cause, as a clause.
-    pub cause: &'static str,
-    /// The remedy, as a clause in the imperative.
-    pub remedy: &'static str,
-}
-
 /// An operation that failed: what was tried, with which arguments, why, and what to do.
 ///
 /// `Display` gives one or two sentences for a person; a program reads the parts.
@@ -48,9 +41,20 @@ pub struct Cause {
 pub struct Error {
     attempt: &'static Attempt,
     arguments: [u64; 4],
-    reason: Reason,
-    causes: &'static [Cause],
+    why: Why,
 }
+
+/// Reason and diagnosis, which only a refusal by the kernel has to itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Possible(Reason, &'static [Cause]),
+    /// The kernel refused, and this is the cause, with the value of its fact.
+    Found(Errno, &'static Known, Option<u64>),
+}
+
+// It travels in the `Result` of every call, with an area beside it in one: 128 bytes are too many for a result
+// (clippy's `result_large_err`).
+const _: () = assert!(size_of::<Error>() <= 96);
 
 impl Error {
     /// An attempt with `arguments` that failed for `reason`; `causes` most likely first.
@@ -60,14 +64,29 @@ impl Error {
         reason: Reason,
         causes: &'static [Cause],
     ) -> Self {
+        Self::diagnosed(attempt, arguments, reason, Diagnosis::Possible(causes))
+    }
+
+    /// As [`new`](Self::new), where more may have been found out than what is possible.
+    pub(crate) fn diagnosed<const N: usize>(
+        attempt: &'static Attempt,
+        arguments: [u64; N],
+        reason: Reason,
+        diagnosis: Diagnosis,
+    ) -> Self {
+        let why = match (reason, diagnosis) {
+            (Reason::Kernel(errno), Diagnosis::Certain(known, value)) => {
+                Why::Found(errno, known, value)
+            }
+            _ => Why::Possible(reason, diagnosis.causes()),
+        };
         debug_assert_eq!(attempt.arguments.len(), N);
         let mut all = [0; 4];
         all[..N].copy_from_slice(&arguments);
         Self {
             attempt,
             arguments: all,
-            reason,
-            causes,
+            why,
         }
     }
 
@@ -83,20 +102,58 @@ impl Error {
 
     /// Why it failed.
     pub fn reason(&self) -> Reason {
-        self.reason
+        match self.why {
+            Why::Possible(reason, _) => reason,
+            Why::Found(errno, ..) => Reason::Kernel(errno),
+        }
     }
 
     /// The kernel's error number, if it was the kernel that refused.
     pub fn errno(&self) -> Option<Errno> {
-        match self.reason {
+        match self.reason() {
             Reason::Kernel(errno) => Some(errno),
             _ => None,
         }
     }
 
-    /// What may be behind it, most likely first, each with its remedy. May be empty.
+    /// What may be behind it, most likely first, each with its remedy. May be empty. If it was found out
+    /// ([`kind`](Self::kind)), that one alone.
     pub fn causes(&self) -> &'static [Cause] {
-        self.causes
+        match self.why {
+            Why::Possible(_, causes) => causes,
+            Why::Found(_, known, _) => core::slice::from_ref(&known.cause),
+        }
+    }
+
+    /// Which cause it was, if that could be found out.
+    ///
+    /// The kernel's errno stands for several causes, and the message that says which stays in the kernel. So
+    /// after it has refused, the state of the interface, the ring and the process is read, which takes no
+    /// privilege.
+    pub fn kind(&self) -> Option<CauseKind> {
+        match self.why {
+            Why::Possible(..) => None,
+            Why::Found(_, known, _) => Some(known.kind),
+        }
+    }
+
+    /// The number that bears out the cause that was found, if one does.
+    ///
+    /// ```
+    /// use zcrx_sys::{CauseKind, Error};
+    /// fn advise(error: &Error) -> Option<String> {
+    ///     let fact = error.found()?;
+    ///     (error.kind()? == CauseKind::NoQueue).then(|| format!("use one of {} queues", fact.value))
+    /// }
+    /// ```
+    pub fn found(&self) -> Option<Fact> {
+        match self.why {
+            Why::Found(_, Known { fact, .. }, value) => {
+                let (name, value) = (*fact).zip(value)?;
+                Some(Fact { name, value })
+            }
+            Why::Possible(..) => None,
+        }
     }
 }
 
@@ -120,13 +177,13 @@ impl fmt::Display for Error {
         if !self.attempt.arguments.is_empty() {
             f.write_str(")")?;
         }
-        write!(f, ": {}", self.reason)?;
-        for (i, Cause { cause, remedy }) in self.causes.iter().enumerate() {
-            write!(
-                f,
-                "{}{cause}: {remedy}",
-                if i == 0 { "; " } else { ", or " }
-            )?;
+        write!(f, ": {}", self.reason())?;
+        for (i, Cause { cause, remedy }) in self.causes().iter().enumerate() {
+            write!(f, "{}{cause}", if i == 0 { "; " } else { ", or " })?;
+            if let Some(Fact { name, value }) = self.found() {
+                write!(f, " ({name} {value})")?;
+            }
+            write!(f, ": {remedy}")?;
         }
         Ok(())
     }
@@ -146,7 +203,7 @@ impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.errno() {
             Some(errno) => Self::from(errno).kind(),
-            None => match error.reason {
+            None => match error.reason() {
                 Reason::Argument { .. } => std::io::ErrorKind::InvalidInput,
                 Reason::Answer(_) => std::io::ErrorKind::InvalidData,
                 _ => std::io::ErrorKind::Unsupported,
@@ -188,6 +245,37 @@ mod tests {
             error.arguments().collect::<std::vec::Vec<_>>(),
             [("depth", 9), ("width", 2)]
         );
+    }
+
+    #[test]
+    fn what_was_found_out_is_said_alone_and_with_its_number() {
+        static SHALLOW: Known = Known {
+            kind: CauseKind::HeaderSplitThreshold,
+            cause: Cause {
+                cause: "the spade is short",
+                remedy: "buy a longer one",
+            },
+            fact: Some("spade centimetres"),
+        };
+        let found = |value| {
+            let diagnosis = Diagnosis::Certain(&SHALLOW, value);
+            Error::diagnosed(&TRY, [9, 2], Reason::Kernel(Errno::RANGE), diagnosis)
+        };
+        let error = found(Some(40));
+        assert_eq!(
+            std::format!("{error}"),
+            "cannot dig a well (depth 9, width 2): ERANGE (out of range); \
+             the spade is short (spade centimetres 40): buy a longer one"
+        );
+        assert_eq!(error.kind(), Some(CauseKind::HeaderSplitThreshold));
+        assert_eq!(error.causes(), [SHALLOW.cause]);
+        let fact = Fact {
+            name: "spade centimetres",
+            value: 40,
+        };
+        assert_eq!(error.found(), Some(fact));
+        assert_eq!(found(None).found(), None);
+        assert!(std::format!("{}", found(None)).ends_with("; the spade is short: buy a longer one"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ extern crate std;
 #[cfg(not(target_os = "linux"))]
 compile_error!("io_uring is Linux's own");
 
+mod cause;
 mod errno;
 mod error;
 mod fd;
@@ -42,7 +43,8 @@ pub mod twin;
 pub mod uapi;
 pub mod zcrx;
 
+pub use cause::{Cause, CauseKind, Fact};
 pub use errno::Errno;
-pub use error::{Attempt, Cause, Error, Reason};
+pub use error::{Attempt, Error, Reason};
 pub use fd::Fd;
 pub use index::Index;

@@ -300,7 +300,7 @@ fn the_kernels_refusals_come_with_causes_and_remedies() {
     let lo = zcrx_sys::zcrx::interface_index("lo").unwrap();
     let cases = [
         (queue(lo, 0), Errno::OPNOTSUPP, "no DMA device"),
-        (queue(lo, 99), Errno::OPNOTSUPP, "past its channels"),
+        (queue(lo, 99), Errno::OPNOTSUPP, "it is virtual"),
         (queue(999_999, 0), Errno::NODEV, "ip link"),
     ];
     for (builder, errno, text) in cases {

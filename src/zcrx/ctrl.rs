@@ -3,11 +3,12 @@
 use libc::c_int;
 
 use super::area::Area;
-use super::causes;
+use super::causes::{self, RefusedArea};
 use super::notification::Notification;
 use super::register::describe;
+use crate::cause::Diagnosis;
 use crate::errno::Errno;
-use crate::error::{Attempt, Cause, Error, Reason};
+use crate::error::{Attempt, Error, Reason};
 use crate::fd::Fd;
 use crate::syscall;
 use crate::uapi::{self, zcrx_ctrl};
@@ -50,7 +51,7 @@ impl Target {
     /// # Safety
     ///
     /// If this succeeds the kernel writes to the area's memory, until the instance is gone.
-    pub(super) unsafe fn add_area(self, area: &Area) -> Result<u64, Error> {
+    pub(super) unsafe fn add_area(self, area: &Area) -> Result<u64, Errno> {
         let mut reg = describe(area);
         let mut ctrl = self.operation(uapi::ZCRX_CTRL_ADD_AREA);
         ctrl.__bindgen_anon_1.zc_area = uapi::zcrx_ctrl_add_area {
@@ -59,19 +60,17 @@ impl Target {
         };
         // SAFETY: the operation names `reg`, a live local that the kernel reads and writes during the call. What
         // the area's memory is used for later is the caller's promise.
-        match unsafe { self.control(&mut ctrl) } {
-            Ok(()) => Ok(reg.rq_area_token),
-            Err(errno) => Err(self.add_area_error(area.len(), Reason::Kernel(errno))),
-        }
+        unsafe { self.control(&mut ctrl) }?;
+        Ok(reg.rq_area_token)
     }
 
-    pub(super) fn add_area_error(self, area_len: usize, reason: Reason) -> Error {
-        let causes = match reason {
-            Reason::Kernel(errno) => causes::of_add_area(errno),
-            _ => &[],
+    pub(super) fn add_area_error(self, area: &RefusedArea, reason: Reason) -> Error {
+        let diagnosis = match reason {
+            Reason::Kernel(errno) => causes::of_add_area(errno, area),
+            _ => Diagnosis::Possible(&[]),
         };
-        let arguments = [u64::from(self.zcrx_id), area_len as u64];
-        Error::new(&ADD_AREA, arguments, reason, causes)
+        let arguments = [u64::from(self.zcrx_id), area.len as u64];
+        Error::diagnosed(&ADD_AREA, arguments, reason, diagnosis)
     }
 
     /// `ZCRX_CTRL_ARM_EVENT`, kernel 7.2. Whether it was not armed already.
@@ -90,8 +89,9 @@ impl Target {
             Err(Errno::INVAL) => Ok(false),
             Err(errno) => {
                 let arguments = [u64::from(self.zcrx_id), u64::from(event_type)];
-                let causes = causes::of_arm(errno);
-                Err(Error::new(&ARM, arguments, Reason::Kernel(errno), causes))
+                let diagnosis = causes::of_arm(errno);
+                let reason = Reason::Kernel(errno);
+                Err(Error::diagnosed(&ARM, arguments, reason, diagnosis))
             }
         }
     }
@@ -120,13 +120,9 @@ impl Target {
         }
     }
 
-    fn error(self, attempt: &'static Attempt, errno: Errno, causes: &'static [Cause]) -> Error {
-        Error::new(
-            attempt,
-            [u64::from(self.zcrx_id)],
-            Reason::Kernel(errno),
-            causes,
-        )
+    fn error(self, attempt: &'static Attempt, errno: Errno, diagnosis: Diagnosis) -> Error {
+        let arguments = [u64::from(self.zcrx_id)];
+        Error::diagnosed(attempt, arguments, Reason::Kernel(errno), diagnosis)
     }
 
     /// # Safety

@@ -2,13 +2,14 @@
 
 use super::answer::{Answer, Memory, Prepared};
 use super::area::Area;
-use super::causes;
+use super::causes::{self, Refused, RefusedArea};
 use super::ctrl::Target;
 use super::ifq::{unfit, Device, Ifq, RefillRegion};
 use super::instance::Instance;
 use super::notification;
 use super::query::Support;
 use super::token::Offset;
+use crate::cause::Diagnosis;
 use crate::errno::Errno;
 use crate::error::{Attempt, Error, Reason};
 use crate::fd::Fd;
@@ -113,8 +114,8 @@ impl IfqBuilder {
         if let Err(error) = self.check(ring, &area, &support) {
             return Err((error, Some(area)));
         }
-        let area_len = area.len();
-        let error = |reason| self.error(area_len, reason);
+        let refused = self.refused(ring, &area);
+        let error = |reason| self.error(&refused, reason);
         let region_len = self.region_len(&support);
         // All that can fail on this side comes first.
         let prepared = Fd::duplicate(ring.as_raw())
@@ -175,7 +176,8 @@ impl IfqBuilder {
 
     #[inline]
     fn check(&self, ring: RingFd<'_>, area: &Area, support: &Support) -> Result<(), Error> {
-        let refuse = |name, must| Err(self.error(area.len(), Reason::Argument { name, must }));
+        let refused = self.refused(ring, area);
+        let refuse = |name, must| Err(self.error(&refused, Reason::Argument { name, must }));
         if !(1..=MAX_REFILL_ENTRIES).contains(&self.refill_entries) {
             return refuse("refill entries", "be from 1 to 32768");
         }
@@ -198,16 +200,16 @@ impl IfqBuilder {
             return refuse("area bytes", must);
         }
         if let Some(missing) = unfit(ring).or_else(|| ring.repeats_completions()) {
-            return Err(self.error(area.len(), Reason::Unsupported(missing)));
+            return Err(self.error(&refused, Reason::Unsupported(missing)));
         }
         // Asked, not inferred: a kernel that has the mode also has the question (6.19).
         if self.device == Device::None && !support.has_no_device() {
             let missing = "this kernel cannot receive into an area without a device (7.1 can)";
-            return Err(self.error(area.len(), Reason::Unsupported(missing)));
+            return Err(self.error(&refused, Reason::Unsupported(missing)));
         }
         if self.notifications.is_some() && !support.has_notifications() {
             let missing = "this kernel does not notify of what happens to an area (7.2 can)";
-            return Err(self.error(area.len(), Reason::Unsupported(missing)));
+            return Err(self.error(&refused, Reason::Unsupported(missing)));
         }
         Ok(())
     }
@@ -294,19 +296,29 @@ impl IfqBuilder {
         })
     }
 
+    /// What is refused, for the error that says why.
     #[inline]
-    fn error(&self, area_len: usize, reason: Reason) -> Error {
-        let causes = match reason {
-            Reason::Kernel(errno) => causes::of_registration(errno, self.device),
-            _ => &[],
+    fn refused(&self, ring: RingFd<'_>, area: &Area) -> Refused {
+        Refused {
+            ring: ring.as_raw(),
+            device: self.device,
+            area: RefusedArea::new(area, self.chunk_len),
+        }
+    }
+
+    #[inline]
+    fn error(&self, refused: &Refused, reason: Reason) -> Error {
+        let diagnosis = match reason {
+            Reason::Kernel(errno) => causes::of_registration(errno, refused),
+            _ => Diagnosis::Possible(&[]),
         };
-        let (entries, bytes) = (u64::from(self.refill_entries), area_len as u64);
+        let (entries, bytes) = (u64::from(self.refill_entries), refused.area.len as u64);
         match self.device {
             Device::Queue { interface, queue } => {
                 let arguments = [u64::from(interface), u64::from(queue), entries, bytes];
-                Error::new(&ON_QUEUE, arguments, reason, causes)
+                Error::diagnosed(&ON_QUEUE, arguments, reason, diagnosis)
             }
-            Device::None => Error::new(&NO_DEVICE, [entries, bytes], reason, causes),
+            Device::None => Error::diagnosed(&NO_DEVICE, [entries, bytes], reason, diagnosis),
         }
     }
 }
@@ -343,7 +355,8 @@ pub(super) fn describe(area: &Area) -> io_uring_zcrx_area_reg {
 
 /// Adds an area to an instance.
 pub(super) fn add_area(instance: &Instance, target: Target, area: Area) -> Result<(), Error> {
-    let error = |reason| target.add_area_error(area.len(), reason);
+    let refused = RefusedArea::new(&area, Some(instance.chunk_len));
+    let error = |reason| target.add_area_error(&refused, reason);
     let must = unfit_area(&area, instance.chunk_len);
     let must = must.or_else(|| {
         (area.dmabuf_fd().is_none() != instance.readable)
@@ -357,12 +370,11 @@ pub(super) fn add_area(instance: &Instance, target: Target, area: Area) -> Resul
     let mut total = instance.areas.adding();
     // SAFETY: if the kernel takes the area, it goes into the instance's table, which keeps its memory as long
     // as the instance, or it is kept for good.
-    let token = unsafe { target.add_area(&area) }?;
-    let len = area.len();
+    let token = unsafe { target.add_area(&area) }.map_err(|errno| error(Reason::Kernel(errno)))?;
     let id = Offset::of_area(token).map_or(u16::MAX, Offset::area_id);
     instance.areas.insert(&mut total, id, area).map_err(|area| {
         core::mem::forget(area);
         let how = "the new area's token is no free area id";
-        target.add_area_error(len, Reason::Answer(how))
+        error(Reason::Answer(how))
     })
 }

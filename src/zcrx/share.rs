@@ -6,6 +6,7 @@ use super::ctrl::Target;
 use super::ifq::{unfit, Ifq};
 use super::instance::Instance;
 use super::{causes, Chunk, RefillRing, Unreturned};
+use crate::cause::Diagnosis;
 use crate::errno::Errno;
 use crate::error::{Attempt, Error, Reason};
 use crate::fd::Fd;
@@ -54,11 +55,11 @@ impl Export {
     /// A ring that cannot carry zero-copy completions; the kernel's refusals, with their causes.
     pub fn import(&self, ring: RingFd<'_>) -> Result<Ifq, Error> {
         let failed = |reason| {
-            let causes = match reason {
+            let diagnosis = match reason {
                 Reason::Kernel(errno) => causes::of_import(errno),
-                _ => &[],
+                _ => Diagnosis::Possible(&[]),
             };
-            Error::new(&IMPORT, [], reason, causes)
+            Error::diagnosed(&IMPORT, [], reason, diagnosis)
         };
         if let Some(missing) = unfit(ring).or_else(|| ring.repeats_completions()) {
             return Err(failed(Reason::Unsupported(missing)));

@@ -10,7 +10,7 @@ static FIND: Attempt = Attempt {
     arguments: &[],
 };
 
-/// The index of the network interface called `name`, as [`Device::Queue`](super::Device::Queue)
+/// The index of the network interface called `name`, as [`Device::Queue`](crate::zcrx::Device::Queue)
 /// takes it.
 ///
 /// # Errors
