@@ -1,9 +1,11 @@
 //! Why an interface queue cannot be had: of the several causes that an errno has, the one that it was.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
+use zcrx_sys::recv::Receiver;
 use zcrx_sys::ring::{Ring, RingBuilder, RingFd};
 use zcrx_sys::zcrx::{interface_index, Area, Device, Ifq, IfqBuilder};
 use zcrx_sys::{CauseKind, Errno, Error, Fact};
@@ -107,6 +109,64 @@ fn a_queue_that_is_not_there() {
         let fact = Some(("receive queues", channels));
         assert_found(&error, CauseKind::NoQueue, fact);
     }
+}
+
+/// Calls bpf(2); answers the descriptor that it made.
+///
+/// # Safety
+///
+/// What the attributes point to must be what the command takes.
+unsafe fn bpf(command: u32, attributes: &[u64]) -> OwnedFd {
+    let (at, len) = (attributes.as_ptr(), size_of_val(attributes));
+    // SAFETY: the attributes are live and as long as said; the rest is the caller's promise.
+    let raw = unsafe { libc::syscall(libc::SYS_bpf, command, at, len) };
+    assert!(raw >= 0, "bpf: {}", std::io::Error::last_os_error());
+    // SAFETY: a new descriptor that nothing else owns.
+    unsafe { OwnedFd::from_raw_fd(raw as i32) }
+}
+
+/// Attaches a program to the interface that lets every packet pass, until the answer is dropped.
+fn attach_xdp(interface: u32) -> OwnedFd {
+    const PROG_LOAD: u32 = 5;
+    const LINK_CREATE: u32 = 28;
+    const TYPE_XDP: u64 = 6;
+    const ATTACH_XDP: u64 = 37;
+    const GENERIC_MODE: u64 = 2;
+    const HAS_FRAGS: u64 = 1 << 5; // split headers want that
+    let program = [0x2_0000_00b7_u64, 0x95]; // r0 = XDP_PASS; exit
+    let (program, license) = (program.as_ptr() as u64, c"GPL".as_ptr() as u64);
+    let load = [TYPE_XDP | 2 << 32, program, license, 0, 0, HAS_FRAGS << 32];
+    // SAFETY: the attributes point to two instructions and a string, which live during the call.
+    let program = unsafe { bpf(PROG_LOAD, &load) };
+    let link = [
+        program.as_raw_fd() as u64 | u64::from(interface) << 32,
+        ATTACH_XDP | GENERIC_MODE << 32,
+    ];
+    // SAFETY: this command's attributes point to nothing.
+    unsafe { bpf(LINK_CREATE, &link) }
+}
+
+#[test]
+fn an_xdp_program_is_found_and_not_waited_out() {
+    let Some(nic) = Nic::claim() else { return };
+    let program = attach_xdp(nic.index());
+    let start = Instant::now();
+    let receiver = Receiver::builder()
+        .source(nic.queue(QUEUE))
+        .taken_queue_wait(Duration::from_secs(120))
+        .build();
+    let error = receiver.expect_err("it was to be refused");
+    assert!(start.elapsed() < Duration::from_secs(60));
+    assert_eq!(error.errno(), Some(Errno::EXIST));
+    assert_eq!(error.kind(), Some(CauseKind::XdpProgram), "{error}");
+    let fact = error.found().unwrap();
+    assert!(fact.name == "XDP program id" && fact.value > 0, "{error}");
+    assert!(!error.is_taken_queue());
+    drop(program);
+    let _ = Receiver::builder()
+        .source(nic.queue(QUEUE))
+        .build()
+        .unwrap();
 }
 
 /// Leaves the kernel with single pages to hand out, none beside another.

@@ -11,7 +11,6 @@ use super::receiver::{Parts, Receiver};
 use super::source::{Fallback, Pages, Source, Wanted};
 use super::table::NOTIFIED;
 use super::{clock, sizing};
-use crate::errno::Errno;
 use crate::error::{Attempt, Error, Reason};
 use crate::mapping::page_size;
 use crate::ring::{CqeLayout, Ring, RingBuilder};
@@ -280,7 +279,7 @@ impl ReceiverBuilder {
                 Ok(ifq) => return Ok(ifq),
                 Err(refused) => refused,
             };
-            let taken = error.errno() == Some(Errno::EXIST);
+            let taken = error.is_taken_queue();
             let waited = clock::coarse().saturating_sub(start);
             area = match again {
                 Some(area) if taken && waited < self.taken_queue_wait => area,
