@@ -13,7 +13,7 @@
 //!
 //! - `std` (default): conversions to and from `std::os::fd` and `std::io::Error`.
 //! - `alloc` (implied by `std`): [`recv::Receiver`]. Without it everything else works, without an allocator.
-//! - `twin`: [`mod@twin`], the kernel's side of the rings in this process, for tests, fuzzers and benchmarks.
+//! - `twin`: module `twin`, the kernel's side of the rings in this process, for tests, fuzzers and benchmarks.
 //! - `bindgen`: generate [`uapi`] at build time from the installed kernel headers (7.3 or newer), or those
 //!   in `ZCRX_SYS_INCLUDE`. Needs libclang.
 

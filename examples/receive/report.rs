@@ -9,6 +9,7 @@ use zcrx_sys::zcrx::Copies;
 pub struct Outcome {
     pub source: String,
     pub fallback_reasons: Vec<String>,
+    pub shortage: Option<String>,
     pub layout: String,
     pub bytes: u64,
     /// Bytes of each connection, in order of accept.
@@ -34,6 +35,7 @@ impl Outcome {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            shortage: receiver.shortage().map(|shortage| shortage.to_string()),
             layout: format!("{:?}", receiver.ring().layout()).to_lowercase(),
             ..Self::default()
         }
@@ -65,6 +67,7 @@ impl Outcome {
             "kernel": kernel(),
             "source": self.source,
             "fallback_reasons": self.fallback_reasons,
+            "shortage": self.shortage,
             "completion_layout": self.layout,
             "bytes": self.bytes,
             "connections": self.received.len(),
@@ -108,6 +111,9 @@ impl Outcome {
         row("source", format!("{}{layout}", self.source));
         for reason in &self.fallback_reasons {
             row("", reason.clone());
+        }
+        if let Some(shortage) = &self.shortage {
+            row("short", shortage.clone());
         }
         row("bytes", format!("{} in {:.2} s", self.bytes, self.seconds));
         row("rate", format!("{:.2} GB/s", self.gigabytes_per_second()));

@@ -1,10 +1,10 @@
 //! [`BufferRing`]: provided buffers, what a [`Receiver`](super::Receiver) falls back to where there is
 //! no zero-copy receive. One copy more, no privileges, kernel 5.19.
 
-use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use core::sync::atomic::{AtomicU16, Ordering};
 
+use super::buffer_memory::BufferMemory;
 use crate::errno::Errno;
 use crate::error::{Attempt, Cause, Error, Reason};
 use crate::fd::Fd;
@@ -52,24 +52,6 @@ pub struct BufferRing {
     unused: bool,
 }
 
-/// The buffers, which last as long as the ring of them and whatever holds their bytes.
-#[derive(Debug)]
-pub(super) struct BufferMemory {
-    pub(super) area: ManuallyDrop<Area>,
-    /// Whether the kernel may still write to a buffer: then the addresses are given to nobody else.
-    retire: AtomicBool,
-}
-
-impl Drop for BufferMemory {
-    fn drop(&mut self) {
-        // SAFETY: the area is taken out once, here.
-        let area = unsafe { ManuallyDrop::take(&mut self.area) };
-        if *self.retire.get_mut() {
-            area.retire();
-        }
-    }
-}
-
 impl BufferRing {
     /// Registers `area`, cut into buffers of `buffer_len` bytes, as group `group` of `ring`.
     ///
@@ -106,10 +88,7 @@ impl BufferRing {
         let ring = Fd::duplicate(ring.as_raw()).map_err(kernel)?;
         let len = (usize::from(count) * size_of::<io_uring_buf>()).next_multiple_of(page_size());
         let mapping = Mapping::anonymous(len, false).map_err(kernel)?;
-        let memory = Vacant::new().map_err(kernel)?.fill(BufferMemory {
-            area: ManuallyDrop::new(area),
-            retire: AtomicBool::new(false),
-        });
+        let memory = Vacant::new().map_err(kernel)?.fill(BufferMemory::new(area));
         let inside = "a fresh mapping holds its own entries";
         let entries = mapping.at(0, usize::from(count)).expect(inside);
         let ktail = mapping
@@ -223,11 +202,7 @@ impl BufferRing {
         // so all bytes are initialised. The kernel writes to a buffer only after it was returned, which takes
         // the chunk by value and so ends this borrow.
         unsafe {
-            let start = self
-                .memory
-                .area
-                .base()
-                .add(chunk.offset().within() as usize);
+            let start = self.memory.address(chunk);
             core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
         }
     }
@@ -260,7 +235,6 @@ impl BufferRing {
 
     #[inline]
     fn write(&mut self, id: u16) {
-        let area = &self.memory.area;
         let offset = usize::from(id) * self.buffer_len as usize;
         let slot = self.tail & self.mask;
         // SAFETY: slot <= mask lies inside the entries. The kernel does not read it: each buffer is
@@ -268,7 +242,7 @@ impl BufferRing {
         // Fields are written one by one, because the last one of entry 0 is the shared tail.
         unsafe {
             let entry = self.entries.add(usize::from(slot)).as_ptr();
-            (*entry).addr = area.base().as_ptr() as usize as u64 + offset as u64;
+            (*entry).addr = self.memory.base() + offset as u64;
             (*entry).len = self.buffer_len;
             (*entry).bid = id;
         }
@@ -296,8 +270,9 @@ impl Drop for BufferRing {
             // The kernel goes on picking these buffers, and reads the ring of them.
             core::mem::forget((self.ring_memory.take(), self.memory.clone()));
         }
-        // Relaxed: it is read by the last holder, who sees all that came before the others let go.
-        self.memory.retire.store(!self.unused, Ordering::Relaxed);
+        if !self.unused {
+            self.memory.retire();
+        }
     }
 }
 

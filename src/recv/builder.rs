@@ -67,11 +67,12 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Bytes of memory for received data. If never called: 64 MiB for a queue, 16 MiB without a
-    /// device, 8 MiB for provided buffers (of which a power of two is used).
+    /// Bytes of memory for received data. If never called: 16 MiB without a device, 8 MiB for provided buffers (of
+    /// which a power of two is used), and for a queue what the NIC's own ring takes and a window of 32 MiB (see
+    /// [`sizing::area_len`](super::sizing::area_len)), at least 64 MiB and at most 1 GiB.
     ///
     /// A NIC fills its own receive ring from the area: at MTU 9000 with 8192 descriptors that alone took
-    /// 96 to 128 MiB on one ConnectX-7.
+    /// 96 to 128 MiB on one ConnectX-7. [`Receiver::shortage`](super::Receiver::shortage) says when it does not fit.
     #[inline]
     pub fn area_len(mut self, bytes: usize) -> Self {
         self.area_len = Some(bytes);

@@ -7,6 +7,7 @@
 //! Methods here, and registration, are `#[inline]` throughout: they are compiled into the loop that uses them,
 //! and a program that uses the lower layers alone does not wait for them to compile.
 
+mod buffer_memory;
 mod buffer_ring;
 mod request;
 pub mod sizing;
@@ -31,6 +32,8 @@ mod owned;
 mod pool;
 #[cfg(feature = "alloc")]
 mod receiver;
+#[cfg(feature = "alloc")]
+mod register;
 #[cfg(feature = "alloc")]
 mod socket;
 #[cfg(feature = "alloc")]

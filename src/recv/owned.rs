@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 use core::ptr::NonNull;
 
-use super::buffer_ring::{BufferMemory, BufferRing};
+use super::buffer_memory::BufferMemory;
+use super::buffer_ring::BufferRing;
 use super::receiver::Receiver;
 use super::table::WAKER;
 use crate::errno::Errno;
@@ -152,8 +153,8 @@ struct Kept(Shared<BufferMemory>);
 impl ChunkMemory for Kept {
     #[inline]
     unsafe fn address(&self, chunk: &Chunk) -> NonNull<u8> {
-        // SAFETY: the chunk is of these buffers (caller), so its offset lies in their area.
-        unsafe { self.0.area.base().add(chunk.offset().within() as usize) }
+        // SAFETY: the chunk is of these buffers (caller).
+        unsafe { self.0.address(chunk) }
     }
 
     /// The ring of buffers is gone with its owner.

@@ -13,7 +13,9 @@ use super::growth::Growth;
 use super::notified::Unarmed;
 use super::owned::Owned;
 use super::pool::Pool;
+use super::register::nic_ring;
 use super::request::{End, Pause, Request};
+use super::sizing::Shortage;
 use super::socket::{is_listening, is_tcp, Rejected};
 use super::source::{Fallback, Source};
 use super::spin::Spin;
@@ -139,6 +141,15 @@ impl Receiver {
     #[inline]
     pub fn fallbacks(&self) -> &[Fallback] {
         &self.fallbacks
+    }
+
+    /// Whether the area is too small for the receive ring of the NIC's queue, and how large that is. It reads the
+    /// interface's state, for some tenths of a millisecond; `None` also where the driver does not tell.
+    pub fn shortage(&self) -> Option<Shortage> {
+        let (Source::Queue { interface, .. }, Pool::Zcrx(ifq)) = (self.source, &self.pool) else {
+            return None;
+        };
+        Shortage::of(ifq.area_len(), ifq.chunk_len(), nic_ring(interface)?)
     }
 
     /// The ring under this receiver, to look at.

@@ -89,7 +89,7 @@ impl InstanceTwin {
             region: Default::default(),
         };
         let memory = Memory {
-            area: Area::of(area),
+            area: Area::of(area, page_size()),
             region,
             stats_offset: None,
         };
@@ -116,7 +116,7 @@ impl InstanceTwin {
     pub fn add_area(&mut self, ifq: &Ifq, chunks: u32) -> Result<(), Errno> {
         let (_, area, view) = shared_memory(chunks as usize * self.chunk_len)?;
         let id = u16::try_from(self.areas.len()).map_err(|_| Errno::INVAL)?;
-        ifq.insert_area(id, Area::of(area))
+        ifq.insert_area(id, Area::of(area, page_size()))
             .map_err(|_| Errno::INVAL)?;
         self.areas.push(AreaTwin::new(view, chunks));
         Ok(())

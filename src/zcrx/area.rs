@@ -27,7 +27,8 @@ pub struct Area {
 
 #[derive(Debug)]
 enum Memory {
-    Mapped(Mapping),
+    /// Of pages that are so long.
+    Mapped(Mapping, u32),
     /// The device's buffer, and how this process sees it.
     Dmabuf(Mapping, Fd),
     /// Somebody else's, who promised to leave it to us.
@@ -50,7 +51,7 @@ impl Area {
     pub fn new(len: usize) -> Result<Self, Error> {
         check(len, page_size())?;
         match Mapping::anonymous(len, false) {
-            Ok(mapping) => Ok(Self::of(mapping)),
+            Ok(mapping) => Ok(Self::of(mapping, page_size())),
             Err(errno) => Err(failed(len, page_size(), errno, &[TOO_MUCH])),
         }
     }
@@ -69,7 +70,7 @@ impl Area {
             remedy: "reserve more (sysctl vm.nr_hugepages), or use ordinary pages",
         }];
         match Mapping::anonymous(len, true) {
-            Ok(mapping) => Ok(Self::of(mapping)),
+            Ok(mapping) => Ok(Self::of(mapping, HUGE_PAGE)),
             Err(errno @ Errno::NOMEM) => Err(failed(len, HUGE_PAGE, errno, too_few)),
             Err(errno) => Err(failed(len, HUGE_PAGE, errno, &[TOO_MUCH])),
         }
@@ -93,7 +94,8 @@ impl Area {
             mapping.advise(libc::MADV_COLLAPSE)?;
             Ok(mapping)
         });
-        collapsed.map(Self::of).map_err(|errno| {
+        let area = collapsed.map(|mapping| Self::of(mapping, HUGE_PAGE));
+        area.map_err(|errno| {
             let causes: &[Cause] = match errno {
                 Errno::INVAL => &[Cause {
                     cause: "the kernel has no transparent huge pages, or is older than 6.1",
@@ -162,11 +164,21 @@ impl Area {
         }
     }
 
-    /// The area of a mapping.
+    /// The area of a mapping, whose pages are each contiguous.
     #[inline]
-    pub(crate) fn of(mapping: Mapping) -> Self {
+    pub(crate) fn of(mapping: Mapping, page_len: usize) -> Self {
         Self {
-            memory: Memory::Mapped(mapping),
+            // At most 2 MiB, so that it fits; small, because errors hand areas back.
+            memory: Memory::Mapped(mapping, page_len as u32),
+        }
+    }
+
+    /// Bytes of the pages that it is made of; `None` if not known.
+    #[inline]
+    pub(super) fn page_len(&self) -> Option<usize> {
+        match self.memory {
+            Memory::Mapped(_, page_len) => Some(page_len as usize),
+            _ => None,
         }
     }
 
@@ -184,7 +196,7 @@ impl Area {
     #[inline]
     pub fn len(&self) -> usize {
         match &self.memory {
-            Memory::Mapped(mapping) | Memory::Dmabuf(mapping, _) => mapping.len(),
+            Memory::Mapped(mapping, _) | Memory::Dmabuf(mapping, _) => mapping.len(),
             Memory::Lent(_, len) => *len,
         }
     }
@@ -194,7 +206,7 @@ impl Area {
     #[inline]
     pub(crate) fn retire(self) {
         match self.memory {
-            Memory::Mapped(mapping) | Memory::Dmabuf(mapping, _) => mapping.retire(),
+            Memory::Mapped(mapping, _) | Memory::Dmabuf(mapping, _) => mapping.retire(),
             // Whoever lent it knows when it is free.
             Memory::Lent(..) => {}
         }
@@ -204,7 +216,7 @@ impl Area {
     #[inline]
     pub(crate) fn base(&self) -> NonNull<u8> {
         match &self.memory {
-            Memory::Mapped(mapping) | Memory::Dmabuf(mapping, _) => mapping.base(),
+            Memory::Mapped(mapping, _) | Memory::Dmabuf(mapping, _) => mapping.base(),
             Memory::Lent(start, _) => *start,
         }
     }

@@ -33,6 +33,8 @@ pub use chunk::{Chunk, PoolId, Unreturned};
 pub use ifq::{Device, Ifq, NotData, RefillRegion};
 pub use instance::Copies;
 pub use interface::interface_index;
+#[cfg(feature = "alloc")]
+pub(crate) use interface::InterfaceState;
 pub use notification::Notification;
 #[cfg(feature = "alloc")]
 pub(crate) use owned::ChunkMemory;

@@ -18,7 +18,7 @@ pub struct Offset(u64);
 
 impl Offset {
     /// The offset that word `raw` of a completion or refill entry stands for. Every value has a
-    /// meaning; whether it lies in an area is [`Span::resolve`]'s to say.
+    /// meaning; whether it lies in an area is the areas' to say.
     #[inline]
     pub const fn from_raw(raw: u64) -> Self {
         Self(raw)

@@ -56,7 +56,7 @@ impl RefusedArea {
         Self {
             len: area.len(),
             dmabuf: area.dmabuf_fd().is_some(),
-            page_len: None,
+            page_len: area.page_len(),
             chunk_len,
         }
     }

@@ -59,13 +59,13 @@ impl InterfaceState {
     }
 
     /// The interface's MTU in bytes: packets of up to so many arrive.
-    #[allow(dead_code, reason = "for sizing")]
+    #[cfg(feature = "alloc")]
     pub(crate) fn mtu(&self) -> Option<u32> {
         self.link?.mtu
     }
 
     /// Buffers that the NIC holds for each of its queues.
-    #[allow(dead_code, reason = "for sizing")]
+    #[cfg(feature = "alloc")]
     pub(crate) fn rx_ring_entries(&self) -> Option<u32> {
         self.rings?.rx_entries
     }
