@@ -63,7 +63,8 @@ fn anywhere(errno: Errno, area: &RefusedArea, process: &Process) -> Option<Diagn
     })
 }
 
-/// The limit is for all that the user's rings lock together; how much that is already is not told.
+/// The limit is for all that the user's rings lock together; how much that is already is not told. (Kernels before
+/// 6.17 count the refill ring alone, and seldom come here.)
 pub(super) fn memory(area: &RefusedArea, process: &Process) -> Diagnosis {
     match (process.ipc_lock, process.locked_memory) {
         _ if area.dmabuf => certain(&MEMORY),

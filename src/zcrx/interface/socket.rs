@@ -11,8 +11,8 @@ use crate::fd::Fd;
 /// Room for one answer. The kernel's own tools read with as much; a link takes some 2000 bytes of it.
 const ROOM: usize = 8192;
 
-/// How long an answer may take. The kernel has it ready when `sendto` returns, so this only passes if it
-/// does not answer at all.
+/// How long to wait for an answer. The kernel has it ready when `sendto` returns, since it works on requests, and
+/// waits for its locks, in there: so this only passes if it does not answer at all.
 const PATIENCE: libc::timeval = libc::timeval {
     tv_sec: 0,
     tv_usec: 100_000,

@@ -1,4 +1,4 @@
-//! Every row of the table, by evidence; that real kernels give this evidence is what the integration tests show.
+//! Every row of the table, by evidence. That real kernels give it is for the integration tests to show.
 
 mod queue;
 
