@@ -77,6 +77,7 @@ errnos! {
     PERM = EPERM, "operation not permitted";
     NOENT = ENOENT, "not found";
     INTR = EINTR, "interrupted by a signal";
+    IO = EIO, "input or output error";
     NXIO = ENXIO, "no such object";
     BADF = EBADF, "bad file descriptor";
     AGAIN = EAGAIN, "try again";

@@ -94,13 +94,13 @@ fn a_dmabuf_of_another_length() {
     assert_names(
         &refusal(udmabuf(2 * MIB), MIB),
         Errno::INVAL,
-        &["area bytes 1048576"],
+        &["area bytes 1048576", "dmabuf"],
     );
     // What can be mapped, but is no dmabuf.
     assert_names(
         &refusal(no_dmabuf(MIB), MIB),
         Errno::INVAL,
-        &["area bytes 1048576"],
+        &["area bytes 1048576", "dmabuf"],
     );
     assert_receives(&nic);
 }
@@ -117,7 +117,7 @@ fn chunks_other_than_a_page_without_a_device() {
     assert_names(
         &error.expect_err("it was to be refused"),
         Errno::OPNOTSUPP,
-        &[],
+        &["leave the chunk length out"],
     );
     assert_eq!(
         register(Ifq::builder(Device::None)).unwrap().chunk_len() as usize,

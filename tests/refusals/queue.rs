@@ -3,7 +3,7 @@
 use std::fs;
 
 use zcrx_sys::zcrx::{Area, Device, Ifq, IfqBuilder};
-use zcrx_sys::Errno;
+use zcrx_sys::{CauseKind, Errno};
 
 use crate::common::nic::{at_peer, Nic};
 use crate::common::streams::{MIB, QUEUE};
@@ -111,7 +111,12 @@ fn chunks_longer_than_the_driver_takes() {
     let shorter = register(8192).map(|ifq| ifq.chunk_len());
     limit("2097152");
     // The driver's own answer: it could be any.
-    assert_names(&error.expect_err("it was to be refused"), Errno::INVAL, &[]);
+    let parts = ["no chunks of that length", "leave it out"];
+    assert_names(
+        &error.expect_err("it was to be refused"),
+        Errno::INVAL,
+        &parts,
+    );
     assert_eq!(shorter, Ok(8192));
     drop(ring);
     nic.wait_for_queues();
@@ -169,7 +174,8 @@ fn a_queue_that_is_leased() {
     let Some(nic) = Nic::claim() else { return };
     let lease = nic.lease(QUEUE);
     let error = refusal(on_queue(&nic));
-    assert_names(&error, Errno::OPNOTSUPP, &["queue"]);
+    assert_names(&error, Errno::OPNOTSUPP, &["leased", "pick another queue"]);
+    assert_eq!(error.kind(), Some(CauseKind::QueueLeased));
     // Where the queue is leased to, it can be had.
     let leased = Ifq::builder(Device::Queue {
         interface: lease.interface,
@@ -195,7 +201,11 @@ fn headers_that_are_not_split() {
         assert_names(
             &refusal(on_queue(&nic)),
             Errno::INVAL,
-            &["header split", "ethtool -G", "tcp-data-split on"],
+            &[
+                "header split is not switched on",
+                "ethtool -G",
+                "tcp-data-split on",
+            ],
         );
     }
     nic.ethtool("-G snic0 tcp-data-split on");
@@ -209,7 +219,7 @@ fn headers_that_are_split_above_a_threshold() {
     assert_names(
         &refusal(on_queue(&nic)),
         Errno::INVAL,
-        &["threshold", "ethtool -G", "hds-thresh 0"],
+        &["threshold (hds-thresh 128)", "ethtool -G", "hds-thresh 0"],
     );
     nic.header_split_above(0);
     assert_receives(&nic);
@@ -271,11 +281,15 @@ fn a_driver_that_ignores_the_area() {
 fn a_driver_that_fails_to_rebuild_the_queue() {
     let Some(nic) = Nic::claim() else { return };
     for step in ["alloc_errno", "stop_errno", "start_errno"] {
-        for errno in [libc::EIO, libc::ENOMEM] {
+        for (errno, why) in [
+            (libc::EIO, "driver refused"),
+            (libc::ENOMEM, "out of memory"),
+        ] {
             nic.fault(step, &errno.to_string());
             let error = refusal(on_queue(&nic));
             let what = "cannot register zero-copy receive on an interface queue";
-            assert_names(&error, Errno::from_raw(errno), &[what]);
+            assert_names(&error, Errno::from_raw(errno), &[what, why]);
+            assert!(!error.to_string().contains("ulimit"), "{error}");
         }
         assert_receives(&nic);
         nic.wait_for_queues();
