@@ -207,6 +207,11 @@ impl IfqBuilder {
             let missing = "this kernel cannot receive into an area without a device (7.1 can)";
             return Err(self.error(&refused, Reason::Unsupported(missing)));
         }
+        // The field was reserved before. Kernels that cannot be asked do not have it.
+        if chunk_len as usize != page_size() && !support.has_large_chunks() {
+            let missing = "this kernel has no chunks other than a page (7.0 has)";
+            return Err(self.error(&refused, Reason::Unsupported(missing)));
+        }
         if self.notifications.is_some() && !support.has_notifications() {
             let missing = "this kernel does not notify of what happens to an area (7.2 can)";
             return Err(self.error(&refused, Reason::Unsupported(missing)));
@@ -256,7 +261,11 @@ impl IfqBuilder {
             rq_entries: self.refill_entries,
             area_ptr: core::ptr::from_mut(&mut area_reg) as usize as u64,
             region_ptr: core::ptr::from_mut(&mut region_reg) as usize as u64,
-            rx_buf_len: self.chunk_len.unwrap_or(0),
+            // Chunks of a page are what the kernel has by itself, and all that it had before 7.0.
+            rx_buf_len: self
+                .chunk_len
+                .filter(|&len| len as usize != page_size())
+                .unwrap_or(0),
             ..Default::default()
         };
         match self.device {

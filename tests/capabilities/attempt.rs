@@ -4,12 +4,16 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use zcrx_sys::recv::{End, Receiver, ReceiverBuilder, Source};
-use zcrx_sys::ring::{mixed_completions_are_sound, CqeLayout, Ring, RingBuilder, Sqe};
-use zcrx_sys::uapi::ZCRX_CTRL_FLUSH_RQ;
+use zcrx_sys::recv::{End, Pages, Receiver, ReceiverBuilder, Source};
+use zcrx_sys::ring::{
+    mixed_completions_are_sound, BusyPoll, CqeLayout, NapiTracking, Ring, RingBuilder, Sqe,
+};
+use zcrx_sys::uapi::{ZCRX_CTRL_ADD_AREA, ZCRX_CTRL_EXPORT, ZCRX_CTRL_FLUSH_RQ};
 use zcrx_sys::zcrx::{
-    interface_index, Area, Device, Ifq, IfqBuilder, NotData, RefillRegion, Support,
+    interface_index, Area, Device, Ifq, IfqBuilder, NotData, Notification, RefillRegion, Support,
+    HUGE_PAGE,
 };
 use zcrx_sys::Error;
 
@@ -138,7 +142,7 @@ pub(super) fn large_chunks() -> Attempt {
         return Ok(Claimed(Support::query().has_large_chunks()));
     };
     nic.mtu(9000);
-    let builder = Receiver::builder().huge_pages(true).area_len(16 * MIB);
+    let builder = Receiver::builder().pages(Pages::Huge).area_len(16 * MIB);
     receive_on(&nic, builder.chunk_len(32 << 10));
     Ok(Works)
 }
@@ -160,6 +164,87 @@ pub(super) fn statistics() -> Attempt {
     // Without a device all is copied, of which fragments are counted.
     let copies = ifq.copies().expect("claimed");
     assert!(copies.fragments > 0 && copies.bytes > 0, "{copies:?}");
+    Ok(Works)
+}
+
+pub(super) fn sharing() -> Attempt {
+    let claimed = Support::query().has_control(ZCRX_CTRL_EXPORT);
+    if !claimed || !has_instances() {
+        return Ok(Claimed(claimed));
+    }
+    let mut first = Receiver::builder().source(Source::NoDevice).build()?;
+    let export = first.export()?;
+    let second = Receiver::builder().import(&export)?;
+    drop(first);
+    receive_all(second)
+}
+
+/// On the NIC that has them delivered, if there is one.
+pub(super) fn notifications() -> Attempt {
+    let Some(nic) = Nic::claim().filter(|_| kernel() >= (7, 2)) else {
+        if kernel() >= (7, 1) {
+            let ring = RingBuilder::new(8).build()?;
+            Ifq::builder(Device::None)
+                .notifications(1)
+                .register(ring.as_ring_fd(), Area::new(PAGE)?)?;
+            return Ok(Claimed(true));
+        }
+        return Ok(Claimed(Support::query().has_notifications()));
+    };
+    let mut receiver = receiver(&nic, Receiver::builder().area_len(4 * MIB), V4);
+    // Payload in memory of a queue without a provider has to be copied.
+    nic.fault("foreign", "every 3");
+    nic.fault("foreign_from", "0");
+    let sender = sender(V4, 1, MIB);
+    let mut streams = Streams::default();
+    streams.run(&mut receiver, |streams| streams.ended.len() == 1);
+    sender.join().unwrap().unwrap();
+    assert!(streams.notified.contains(&Notification::Copied));
+    Ok(Works)
+}
+
+pub(super) fn several_areas() -> Attempt {
+    let claimed = Support::query().has_control(ZCRX_CTRL_ADD_AREA);
+    if !claimed || !has_instances() {
+        return Ok(Claimed(claimed));
+    }
+    let mut ring = RingBuilder::new(8).completion_entries(1024).build()?;
+    let mut ifq = Ifq::builder(Device::None).register(ring.as_ring_fd(), Area::new(PAGE)?)?;
+    ifq.add_area(Area::new(256 * PAGE)?)?;
+    let (sender, incoming) = loopback_stream();
+    receive(&mut ring, &mut ifq, &incoming, SEED, LEN);
+    sender.join().unwrap();
+    Ok(Works)
+}
+
+pub(super) fn transparent_huge_pages() -> Attempt {
+    assert_eq!(
+        Area::transparent_huge_pages(2 * HUGE_PAGE)?.len(),
+        2 * HUGE_PAGE
+    );
+    Ok(Works)
+}
+
+pub(super) fn busy_polling() -> Attempt {
+    let ring = RingBuilder::new(8).build()?;
+    let wanted = BusyPoll {
+        timeout: Duration::from_micros(50),
+        prefer: false,
+        tracking: NapiTracking::Dynamic,
+    };
+    ring.busy_poll(wanted)?;
+    ring.stop_busy_poll()?;
+    Ok(Works)
+}
+
+pub(super) fn batches() -> Attempt {
+    let mut ring = RingBuilder::new(8).build()?;
+    for _ in 0..2 {
+        ring.push(Sqe::nop()).unwrap();
+    }
+    let (min_wait, timeout) = (Duration::from_millis(1), Some(Duration::from_secs(20)));
+    let _ = ring.submit_and_wait_batch(2, min_wait, timeout)?;
+    assert_eq!(ring.completions().count(), 2);
     Ok(Works)
 }
 
@@ -205,9 +290,12 @@ fn loopback_stream() -> (JoinHandle<()>, TcpStream) {
     (std::thread::spawn(send), incoming)
 }
 
-/// Receives a stream over loopback to its end.
 fn receive_by_receiver(builder: ReceiverBuilder) -> Attempt {
-    let mut receiver = builder.build()?;
+    receive_all(builder.build()?)
+}
+
+/// Receives a stream over loopback to its end.
+fn receive_all(mut receiver: Receiver) -> Attempt {
     let (sender, incoming) = loopback_stream();
     let mut streams = Streams::default();
     streams
