@@ -145,3 +145,32 @@ fn a_ring_that_ran_empty_is_filled_again_from_what_the_application_returns() {
     sending.join().unwrap().unwrap();
     assert_placed(&nic, &before, MIB as u64);
 }
+
+#[test]
+fn an_area_that_is_too_small_for_the_ring_is_reported_with_numbers() {
+    let Some(nic) = with_ring(1024) else { return };
+    nic.mtu(9000);
+    let small = receiver(&nic, area_of(1024), V6);
+    let shortage = small.shortage().unwrap();
+    let ring = NicRing {
+        descriptors: 1024,
+        mtu: 9000,
+    };
+    assert_eq!((shortage.area, shortage.ring), (4 << 20, ring));
+    assert_eq!(shortage.takes, 12 << 20);
+    let text = shortage.to_string();
+    for part in [
+        "4194304 bytes",
+        "12582912",
+        "1024 descriptors, MTU 9000",
+        "ethtool -G",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    drop(small);
+    nic.wait_for_queues();
+    // Left to itself, a receiver takes what the ring does, and a window.
+    nic.delete_rules();
+    let receiver = receiver(&nic, Receiver::builder(), V6);
+    assert_eq!(receiver.shortage(), None);
+}
