@@ -96,6 +96,16 @@ fn recycle<C: Into<Option<Chunk>>>(ifq: &mut Ifq, chunk: C) {
     }
 }
 
+/// Shows the kernel everything that was returned, a ringful at a time.
+fn publish_all(ifq: &mut Ifq) {
+    ifq.publish();
+    while ifq.unpublished() > 0 {
+        ifq.flush().unwrap();
+        ifq.publish();
+    }
+    ifq.flush().unwrap();
+}
+
 fn stream(seed: u64, len: usize) -> (std::thread::JoinHandle<()>, TcpStream) {
     let (mut out, incoming) = common::pair();
     let sender = std::thread::spawn(move || out.write_all(&common::stream(seed, len)).unwrap());
@@ -153,8 +163,7 @@ fn several_threads_receive_into_one_area_and_return_each_others_chunks() {
                 // What others have left here, until all of them have ended.
                 for chunk in take {
                     recycle(&mut ifq, chunk);
-                    ifq.publish();
-                    ifq.flush().unwrap();
+                    publish_all(&mut ifq);
                 }
             });
         }
@@ -162,13 +171,11 @@ fn several_threads_receive_into_one_area_and_return_each_others_chunks() {
         drop(gives);
         for chunk in own {
             recycle(&mut ifq, chunk);
-            ifq.publish();
-            ifq.flush().unwrap();
+            publish_all(&mut ifq);
         }
     });
     // All chunks are back: the whole area can be received into again, and nothing else can.
-    ifq.publish();
-    ifq.flush().unwrap();
+    publish_all(&mut ifq);
     let (mut out, incoming) = common::pair();
     let mut held = Vec::new();
     first
@@ -308,8 +315,13 @@ fn a_full_shared_ring_hands_the_chunk_back() {
     }
     let full = full.unwrap();
     assert!(matches!(full, Unreturned::Full(_)), "{full}");
+    // The ring has room for one, and whoever publishes learns that others stay behind.
     ifq.publish();
+    let behind = ifq.unpublished();
+    assert_ne!(behind, 0);
     ifq.flush().unwrap();
+    ifq.publish();
+    assert_eq!(ifq.unpublished(), behind - 1);
     ifq.recycle(full.into_chunk()).unwrap();
 }
 

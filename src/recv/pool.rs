@@ -95,6 +95,15 @@ impl Pool {
         }
     }
 
+    /// Chunks that the last [`publish`](Self::publish) had no room for: others share the refill ring.
+    #[inline]
+    pub(super) fn unpublished(&self) -> u32 {
+        match self {
+            Self::Zcrx(ifq) => ifq.unpublished(),
+            Self::Buffers(_) => 0,
+        }
+    }
+
     /// Published chunks that the kernel has not taken back yet.
     #[inline]
     pub(super) fn unconsumed(&mut self) -> u32 {

@@ -90,7 +90,7 @@ impl Receiver {
     /// How long nothing has to be looked at.
     #[inline]
     fn longest_nap(&self) -> Option<Duration> {
-        if !self.dry.is_empty() || !self.backlog.is_empty() {
+        if !self.dry.is_empty() || !self.backlog.is_empty() || self.pool.unpublished() > 0 {
             Some(DRY_RETRY)
         } else if !self.unarmed.is_empty() {
             Some(Unarmed::INTERVAL)
@@ -140,6 +140,10 @@ impl Receiver {
             }
         }
         self.pool.publish();
+        if self.pool.unpublished() > 0 {
+            self.flush();
+            self.pool.publish();
+        }
         let wanted = !self.dry.is_empty() || !self.backlog.is_empty();
         if self.unflushed >= self.flush_at || (wanted && self.unflushed > 0) {
             self.flush();

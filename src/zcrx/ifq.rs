@@ -125,11 +125,23 @@ impl Ifq {
     }
 
     /// Shows the kernel all chunks returned so far. Once per batch.
+    ///
+    /// On a shared instance those that the ring has no room for stay behind ([`unpublished`](Self::unpublished)):
+    /// [`flush`](Self::flush), then publish again.
     #[inline]
     pub fn publish(&mut self) {
         match &mut self.producer {
             Producer::Own(refill) => refill.publish(),
             Producer::Shared(batch) => batch.hand_over(&self.instance),
+        }
+    }
+
+    /// Chunks returned that the kernel does not see yet.
+    #[inline]
+    pub fn unpublished(&self) -> u32 {
+        match &self.producer {
+            Producer::Own(refill) => refill.unpublished(),
+            Producer::Shared(batch) => batch.len(),
         }
     }
 
@@ -308,7 +320,7 @@ impl Drop for Ifq {
         // what is left is lost to the area.
         for _ in 0..Batch::LEN {
             batch.hand_over(&self.instance);
-            if batch.is_empty() || target.flush().is_err() {
+            if batch.len() == 0 || target.flush().is_err() {
                 return;
             }
         }

@@ -114,8 +114,9 @@ impl Batch {
         Ok(Self { memory, len: 0 })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+    /// Chunks in it.
+    pub(super) fn len(&self) -> u32 {
+        self.len as u32 // at most LEN
     }
 
     /// Takes a chunk in; hands it back if it is another pool's, or if the batch is full and the ring too.
@@ -138,7 +139,7 @@ impl Batch {
 
     /// Writes as many entries as the ring has room for, and shows them to the kernel.
     pub(super) fn hand_over(&mut self, instance: &Instance) {
-        if self.is_empty() {
+        if self.len == 0 {
             return;
         }
         let mut producer = instance.producer.lock();
