@@ -305,6 +305,22 @@ mod tests {
     }
 
     #[test]
+    fn entries_that_are_no_power_of_two_are_refused() {
+        let word = AtomicU32::new(0);
+        for entries in [0, 3, 65537, u32::MAX] {
+            for layout in [CqeLayout::Narrow, CqeLayout::Wide, CqeLayout::Mixed] {
+                let refused = std::panic::catch_unwind(|| {
+                    let (at, word) = (NonNull::dangling(), NonNull::from(&word));
+                    // SAFETY: the words live; of the slots none is used, because there are none.
+                    unsafe { CompletionQueue::from_raw_parts(word, word, at, entries, layout) }
+                        .entries()
+                });
+                assert!(refused.is_err(), "{entries}");
+            }
+        }
+    }
+
+    #[test]
     fn slots_go_back_once_per_walk() {
         let mut twin = CompletionTwin::new(CqeLayout::Narrow, 2, 0);
         // SAFETY: the twin outlives the queue and keeps to the kernel's side.

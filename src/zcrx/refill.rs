@@ -226,6 +226,20 @@ mod tests {
     }
 
     #[test]
+    fn entries_that_are_no_power_of_two_are_refused() {
+        let pool = PoolId::unique().unwrap();
+        let word = AtomicU32::new(0);
+        for entries in [0, 3, 32769, u32::MAX] {
+            let refused = std::panic::catch_unwind(|| {
+                let (at, word) = (NonNull::dangling(), NonNull::from(&word));
+                // SAFETY: the words live; of the entries none is used, because there are none.
+                unsafe { RefillRing::from_raw_parts(word, word, at, entries, pool) }.entries()
+            });
+            assert!(refused.is_err(), "{entries}");
+        }
+    }
+
+    #[test]
     fn a_head_past_what_was_published_gives_no_room() {
         let pool = PoolId::unique().unwrap();
         let mut twin = RefillTwin::new(2, 0);
