@@ -88,6 +88,7 @@ impl Receiver {
 
     /// A completion that is no socket's.
     #[cold]
+    #[inline]
     fn on_other(&mut self, cqe: &Cqe) -> Option<Event> {
         match cqe.user_data() {
             NOTIFIED => return self.on_notification(cqe),
@@ -109,6 +110,7 @@ impl Receiver {
 
     /// What follows when the kernel found no buffer to copy to.
     #[cold]
+    #[inline]
     fn when_dry(&mut self) -> Next {
         if !self.pool.can_copy() {
             return Next::Ended(End::NotPlaced);
@@ -122,6 +124,7 @@ impl Receiver {
 
     /// What follows a completion that was not simply data.
     #[cold]
+    #[inline]
     fn after(&mut self, id: SocketId, next: Next, more: bool) {
         let Some(socket) = self.table.get_mut(id) else {
             return;

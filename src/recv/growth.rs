@@ -20,7 +20,7 @@ impl Receiver {
     ///
     /// Called when buffers ran out and nothing that was returned can help. An area that cannot be had ends all
     /// growth, and is told of by [`Receiver::fallbacks`].
-    #[cold]
+    #[inline]
     pub(super) fn grow(&mut self) -> bool {
         let Growth { limit, step, pages } = self.growth;
         let Pool::Zcrx(ifq) = &self.pool else {

@@ -29,7 +29,7 @@ impl Unarmed {
 
 impl Receiver {
     /// Takes in the completion of a notification.
-    #[cold]
+    #[inline]
     pub(super) fn on_notification(&mut self, cqe: &Cqe) -> Option<Event> {
         let notification = Notification::of(cqe)?;
         let place = match notification {

@@ -104,6 +104,7 @@ impl ReceiverBuilder {
     /// # Errors
     ///
     /// That of the source; provided buffers lie in memory of the receiver's own.
+    #[inline]
     pub fn build_over(&self, area: Area) -> Result<Receiver, Error> {
         let source = self.sources[0];
         let Some(device) = device(source) else {
@@ -132,6 +133,7 @@ impl ReceiverBuilder {
     /// # Errors
     ///
     /// The kernel's refusals, with their causes.
+    #[inline]
     pub fn import(&self, export: &Export) -> Result<Receiver, Error> {
         let support = Support::query();
         let ring = self.ring(self.layout, CHUNKS_PER_DRAIN)?;

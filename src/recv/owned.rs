@@ -39,6 +39,7 @@ pub struct NotOwned {
 }
 
 impl core::fmt::Display for NotOwned {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         self.error.fmt(f)
     }
@@ -76,7 +77,7 @@ impl Receiver {
         })
     }
 
-    #[cold]
+    #[inline]
     fn start_owning(&self) -> Result<Owned, Error> {
         let failed = |errno| {
             let causes = &[Cause {
@@ -142,6 +143,7 @@ static OWN: Attempt = Attempt {
 impl BufferRing {
     /// A maker of [owned chunks](OwnedChunk) of these buffers. It adds to `eventfd` to wake its owner, when
     /// [asked to](Recycler::will_sleep). What it hands back is to be [pushed](Self::push).
+    #[inline]
     pub fn recycler(&self, eventfd: Option<Fd>) -> Recycler {
         Recycler::new(self.pool, Box::new(Kept(self.memory.clone())), eventfd)
     }
@@ -158,5 +160,6 @@ impl ChunkMemory for Kept {
     }
 
     /// The ring of buffers is gone with its owner.
+    #[inline]
     fn take_back(&self, _: Chunk) {}
 }

@@ -157,6 +157,7 @@ impl Pool {
     }
 
     /// Makes the instance available to other rings.
+    #[inline]
     pub(super) fn export(&mut self) -> Result<Export, Error> {
         match self {
             Self::Zcrx(ifq) => ifq.export(),
@@ -169,6 +170,7 @@ impl Pool {
     }
 
     /// A maker of owned chunks.
+    #[inline]
     pub(super) fn recycler(&self, eventfd: Fd) -> Result<Recycler, Error> {
         match self {
             Self::Zcrx(ifq) => ifq.recycler(Some(eventfd)),

@@ -145,6 +145,7 @@ impl Receiver {
 
     /// Whether the area is too small for the receive ring of the NIC's queue, and how large that is. It reads the
     /// interface's state, for some tenths of a millisecond; `None` also where the driver does not tell.
+    #[inline]
     pub fn shortage(&self) -> Option<Shortage> {
         let (Source::Queue { interface, .. }, Pool::Zcrx(ifq)) = (self.source, &self.pool) else {
             return None;
@@ -259,6 +260,7 @@ impl Receiver {
     /// # Errors
     ///
     /// Provided buffers cannot be shared; the kernel's refusals, with their causes.
+    #[inline]
     pub fn export(&mut self) -> Result<Export, Error> {
         self.pool.export()
     }

@@ -145,7 +145,7 @@ fn default_len(device: Device, chunk_len: Option<u32>) -> usize {
 }
 
 /// The receive ring that each queue of an interface has; `None` if its driver does not say.
-#[cold]
+#[inline]
 pub(super) fn nic_ring(interface: u32) -> Option<NicRing> {
     let state = InterfaceState::read(interface, None);
     let descriptors = state.rx_ring_entries().filter(|&entries| entries > 0)?;

@@ -17,6 +17,7 @@ use crate::zcrx::MAX_REFILL_ENTRIES;
 /// assert_eq!(completion_entries(1000, CqeLayout::Wide), 1024);
 /// assert_eq!(completion_entries(1000, CqeLayout::Mixed), 2048);
 /// ```
+#[inline]
 pub fn completion_entries(chunks: u32, layout: CqeLayout) -> u32 {
     let slots = if layout == CqeLayout::Mixed { 2 } else { 1 };
     let entries = chunks
@@ -39,6 +40,7 @@ pub fn completion_entries(chunks: u32, layout: CqeLayout) -> u32 {
 /// assert_eq!(refill_entries(5000, 2), 16384);
 /// assert_eq!(refill_entries(1 << 20, 1), 32768);
 /// ```
+#[inline]
 pub fn refill_entries(chunks: u32, fragments: u32) -> u32 {
     chunks
         .saturating_mul(fragments.max(1))
@@ -66,6 +68,7 @@ impl NicRing {
     /// let ring = NicRing { descriptors: 8192, mtu: 9000 };
     /// assert_eq!(ring.takes(4096), 96 << 20);
     /// ```
+    #[inline]
     pub fn takes(self, chunk_len: u32) -> u64 {
         let chunk_len = chunk_len.max(1);
         let chunks = u64::from(self.mtu.div_ceil(chunk_len).max(1));
@@ -85,6 +88,7 @@ impl NicRing {
 /// let ring = NicRing { descriptors: 1024, mtu: 1500 };
 /// assert_eq!(area_len(ring, 4096, 4 << 20), 10 << 20);
 /// ```
+#[inline]
 pub fn area_len(ring: NicRing, chunk_len: u32, window: u64) -> u64 {
     let chunk_len = u64::from(chunk_len.max(1));
     let held = window.div_ceil(chunk_len).saturating_mul(chunk_len);
@@ -116,6 +120,7 @@ impl Shortage {
     /// assert_eq!(shortage.takes, 96 << 20);
     /// assert_eq!(Shortage::of(256 << 20, 4096, ring), None);
     /// ```
+    #[inline]
     pub fn of(area: u64, chunk_len: u32, ring: NicRing) -> Option<Self> {
         let takes = ring.takes(chunk_len);
         (area < takes.saturating_add(takes / 4)).then_some(Self { area, ring, takes })
@@ -123,6 +128,7 @@ impl Shortage {
 }
 
 impl fmt::Display for Shortage {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let NicRing { descriptors, mtu } = self.ring;
         write!(

@@ -72,6 +72,7 @@ impl Ring {
     ///
     /// A timeout above 10 ms; EINVAL from a kernel that does not have it (before 6.9, or before 6.13 for
     /// [`NapiTracking::Static`]); EOPNOTSUPP from one built without it; EACCES under restrictions.
+    #[inline]
     pub fn busy_poll(&self, how: BusyPoll) -> Result<Option<BusyPoll>, Error> {
         let is_static = how.tracking == NapiTracking::Static;
         let microseconds = time::microseconds(how.timeout);
@@ -105,6 +106,7 @@ impl Ring {
     /// # Errors
     ///
     /// As [`busy_poll`](Self::busy_poll), for a kernel that does not have it or a ring that is restricted.
+    #[inline]
     pub fn stop_busy_poll(&self) -> Result<(), Error> {
         let mut napi = io_uring_napi::default();
         self.napi(uapi::IORING_UNREGISTER_NAPI, &mut napi)
@@ -124,6 +126,7 @@ impl Ring {
     ///
     /// An id of 0; EINVAL if the tracking is not static, or for a number too small to be a NAPI's; EEXIST
     /// if it was added before; ENOMEM.
+    #[inline]
     pub fn add_napi_id(&self, id: u32) -> Result<(), Error> {
         self.track(&ADD_NAPI_ID, uapi::IO_URING_NAPI_STATIC_ADD_ID, id)
     }
@@ -133,10 +136,12 @@ impl Ring {
     /// # Errors
     ///
     /// As there, and ENOENT if it is not among them.
+    #[inline]
     pub fn remove_napi_id(&self, id: u32) -> Result<(), Error> {
         self.track(&REMOVE_NAPI_ID, uapi::IO_URING_NAPI_STATIC_DEL_ID, id)
     }
 
+    #[inline]
     fn track(&self, attempt: &'static Attempt, operation: u32, id: u32) -> Result<(), Error> {
         let error = |reason, causes| Error::new(attempt, [u64::from(id)], reason, causes);
         if id == 0 {
@@ -154,6 +159,7 @@ impl Ring {
             .map_err(|errno| error(Reason::Kernel(errno), id_causes(errno)))
     }
 
+    #[inline]
     fn napi(&self, opcode: u32, napi: &mut io_uring_napi) -> Result<(), Errno> {
         let napi: *mut c_void = core::ptr::from_mut(napi).cast();
         // SAFETY: both opcodes read and write one io_uring_napi, the one that is exclusively borrowed,
@@ -164,6 +170,7 @@ impl Ring {
 
 impl BusyPoll {
     /// What the kernel says was in force, if anything.
+    #[inline]
     fn from_kernel(napi: &io_uring_napi) -> Option<Self> {
         let tracking = match napi.op_param {
             uapi::IO_URING_NAPI_TRACKING_DYNAMIC => NapiTracking::Dynamic,
@@ -178,6 +185,7 @@ impl BusyPoll {
     }
 }
 
+#[inline]
 fn causes(errno: Errno, tracking: NapiTracking) -> &'static [Cause] {
     match errno {
         Errno::INVAL if tracking == NapiTracking::Static => &[Cause {
@@ -197,6 +205,7 @@ fn causes(errno: Errno, tracking: NapiTracking) -> &'static [Cause] {
     }
 }
 
+#[inline]
 fn id_causes(errno: Errno) -> &'static [Cause] {
     match errno {
         Errno::INVAL => &[

@@ -27,6 +27,7 @@ pub(super) struct Descriptor {
 }
 
 impl Descriptor {
+    #[inline]
     pub(super) fn new(fd: Fd) -> Self {
         Self {
             enter_fd: fd.as_raw(),
@@ -35,20 +36,24 @@ impl Descriptor {
         }
     }
 
+    #[inline]
     pub(super) fn as_raw(&self) -> c_int {
         self.fd.as_raw()
     }
 
     #[cfg(feature = "std")]
+    #[inline]
     pub(super) fn as_fd(&self) -> &Fd {
         &self.fd
     }
 
+    #[inline]
     fn is_registered(&self) -> bool {
         self.enter_flags != 0
     }
 
     /// Puts the ring into a slot of the calling thread.
+    #[inline]
     fn register(&mut self) -> Result<(), Errno> {
         let mut update = io_uring_rsrc_update {
             offset: u32::MAX, // any slot that is free
@@ -65,6 +70,7 @@ impl Descriptor {
     /// One update of the thread's slots. The call names the ring by its descriptor: in a forked child,
     /// whose slots are its own, the slot's number could be another ring's, while the descriptor gives
     /// EEXIST.
+    #[inline]
     fn update(&self, opcode: u32, update: &mut io_uring_rsrc_update) -> Result<u32, Errno> {
         let update: *mut c_void = core::ptr::from_mut(update).cast();
         // SAFETY: both opcodes read and write as many io_uring_rsrc_update as they are told, here the one
@@ -76,6 +82,7 @@ impl Descriptor {
 impl Drop for Descriptor {
     /// Empties the slot, which would keep the ring open until the thread ends. `Ring` is not `Send`, so
     /// this is the thread that filled it.
+    #[inline]
     fn drop(&mut self) {
         if !self.is_registered() {
             return;
@@ -104,6 +111,7 @@ impl Ring {
     ///
     /// EBUSY if 16 rings of this thread are registered already; ENOMEM; EACCES under restrictions, which
     /// must allow opcode 21 as well (without it a dropped ring stays open until its thread ends).
+    #[inline]
     pub fn register_descriptor(&mut self) -> Result<(), Error> {
         if self.descriptor.is_registered() {
             return Ok(());

@@ -38,6 +38,7 @@ impl Ring {
     ///
     /// A negative number; EBADF if nothing is open there; EINVAL if it is no eventfd; EBUSY if the ring
     /// has one already; ENOMEM; EACCES under restrictions.
+    #[inline]
     pub fn register_eventfd(&self, eventfd: c_int) -> Result<(), Error> {
         self.signal(uapi::IORING_REGISTER_EVENTFD, eventfd)
     }
@@ -50,6 +51,7 @@ impl Ring {
     /// # Errors
     ///
     /// As [`register_eventfd`](Self::register_eventfd).
+    #[inline]
     pub fn register_eventfd_async(&self, eventfd: c_int) -> Result<(), Error> {
         self.signal(uapi::IORING_REGISTER_EVENTFD_ASYNC, eventfd)
     }
@@ -60,6 +62,7 @@ impl Ring {
     /// # Errors
     ///
     /// ENXIO if the ring has no eventfd; EACCES under restrictions.
+    #[inline]
     pub fn unregister_eventfd(&self) -> Result<(), Error> {
         let fd = self.descriptor.as_raw();
         // SAFETY: this opcode takes no argument.
@@ -81,6 +84,7 @@ impl Ring {
         })
     }
 
+    #[inline]
     fn signal(&self, opcode: u32, eventfd: c_int) -> Result<(), Error> {
         let error = |reason, causes| {
             Error::new(
@@ -103,6 +107,7 @@ impl Ring {
     }
 }
 
+#[inline]
 fn causes(errno: Errno) -> &'static [Cause] {
     match errno {
         Errno::BADF => &[Cause {

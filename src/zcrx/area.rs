@@ -227,6 +227,7 @@ const TOO_MUCH: Cause = Cause {
     remedy: "ask for fewer bytes, or raise the limit (ulimit -v)",
 };
 
+#[inline]
 fn failed(len: usize, page: usize, errno: Errno, causes: &'static [Cause]) -> Error {
     Error::new(
         &MAP_AREA,
@@ -236,6 +237,7 @@ fn failed(len: usize, page: usize, errno: Errno, causes: &'static [Cause]) -> Er
     )
 }
 
+#[inline]
 fn refused(len: usize, page: usize, must: &'static str) -> Error {
     let name = "bytes";
     let reason = Reason::Argument { name, must };
@@ -243,6 +245,7 @@ fn refused(len: usize, page: usize, must: &'static str) -> Error {
 }
 
 /// Refuses a length that no area can have.
+#[inline]
 fn check(len: usize, page: usize) -> Result<(), Error> {
     if len == 0 || len % page != 0 {
         let must = "be a multiple of the page size, and not 0";

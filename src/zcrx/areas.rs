@@ -112,6 +112,7 @@ impl Areas {
     /// As [`AreaTable::find`], for an id that was not there. The area may just be being added by another thread:
     /// the kernel fills it before the call that adds it has returned there.
     #[cold]
+    #[inline]
     pub(crate) fn find_again(&self, offset: Offset, len: u32) -> Result<(), OutOfArea> {
         drop(self.total.lock());
         self.find(offset, len)
@@ -126,6 +127,7 @@ impl Areas {
 }
 
 impl Drop for Areas {
+    #[inline]
     fn drop(&mut self) {
         for id in 0..self.total().end {
             let Some(slot) = self.table.slot(id as u16) else {

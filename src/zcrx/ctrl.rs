@@ -39,6 +39,7 @@ pub(super) struct Target {
 
 impl Target {
     /// `ZCRX_CTRL_FLUSH_RQ`.
+    #[inline]
     pub(super) fn flush(self) -> Result<(), Error> {
         let mut ctrl = self.operation(uapi::ZCRX_CTRL_FLUSH_RQ);
         // SAFETY: a flush names no memory, and writes nothing to this process but the refill ring's head.
@@ -51,6 +52,7 @@ impl Target {
     /// # Safety
     ///
     /// If this succeeds the kernel writes to the area's memory, until the instance is gone.
+    #[inline]
     pub(super) unsafe fn add_area(self, area: &Area) -> Result<u64, Errno> {
         let mut reg = describe(area);
         let mut ctrl = self.operation(uapi::ZCRX_CTRL_ADD_AREA);
@@ -64,6 +66,7 @@ impl Target {
         Ok(reg.rq_area_token)
     }
 
+    #[inline]
     pub(super) fn add_area_error(self, area: &RefusedArea, reason: Reason) -> Error {
         let diagnosis = match reason {
             Reason::Kernel(errno) => causes::of_add_area(errno, area),
@@ -74,6 +77,7 @@ impl Target {
     }
 
     /// `ZCRX_CTRL_ARM_EVENT`, kernel 7.2. Whether it was not armed already.
+    #[inline]
     pub(super) fn arm(self, notification: Notification) -> Result<bool, Error> {
         let mut ctrl = self.operation(uapi::ZCRX_CTRL_ARM_EVENT);
         let event_type = notification.number();
@@ -97,6 +101,7 @@ impl Target {
     }
 
     /// `ZCRX_CTRL_EXPORT`.
+    #[inline]
     pub(super) fn export(self) -> Result<Fd, Error> {
         let mut ctrl = self.operation(uapi::ZCRX_CTRL_EXPORT);
         ctrl.__bindgen_anon_1.zc_export = uapi::zcrx_ctrl_export::default();
@@ -108,10 +113,12 @@ impl Target {
         Ok(unsafe { Fd::from_raw(fd as c_int) })
     }
 
+    #[inline]
     pub(super) fn export_error(self, errno: Errno) -> Error {
         self.error(&EXPORT, errno, causes::of_export(errno))
     }
 
+    #[inline]
     fn operation(self, op: uapi::zcrx_ctrl_op) -> zcrx_ctrl {
         zcrx_ctrl {
             zcrx_id: self.zcrx_id,
@@ -120,6 +127,7 @@ impl Target {
         }
     }
 
+    #[inline]
     fn error(self, attempt: &'static Attempt, errno: Errno, diagnosis: Diagnosis) -> Error {
         let arguments = [u64::from(self.zcrx_id)];
         Error::diagnosed(attempt, arguments, Reason::Kernel(errno), diagnosis)
@@ -128,6 +136,7 @@ impl Target {
     /// # Safety
     ///
     /// Whatever memory the operation names must be valid for what it does with it.
+    #[inline]
     unsafe fn control(self, ctrl: &mut zcrx_ctrl) -> Result<(), Errno> {
         // SAFETY: the argument is a live, exclusively borrowed zcrx_ctrl, which is what this opcode reads and
         // writes; the memory that it names is the caller's promise.

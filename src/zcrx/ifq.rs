@@ -60,11 +60,13 @@ pub struct Ifq {
 
 impl Ifq {
     /// Options of a new instance on `device`.
+    #[inline]
     pub fn builder(device: Device) -> IfqBuilder {
         register::IfqBuilder::new(device)
     }
 
     /// The end of `instance` that `ring` knows as `zcrx_id`.
+    #[inline]
     pub(super) fn over(
         ring: Fd,
         zcrx_id: u32,
@@ -88,21 +90,25 @@ impl Ifq {
     }
 
     /// Bytes in one buffer of the area. A chunk lies within one buffer; several may share one.
+    #[inline]
     pub fn chunk_len(&self) -> u32 {
         self.instance.chunk_len
     }
 
     /// Bytes in all areas.
+    #[inline]
     pub fn area_len(&self) -> u64 {
         self.instance.areas.total().bytes
     }
 
     /// Number of areas.
+    #[inline]
     pub fn areas(&self) -> u32 {
         self.instance.areas.total().areas
     }
 
     /// Whether the kernel can put into the areas what the NIC did not place there. It cannot if they are dmabufs.
+    #[inline]
     pub fn can_copy(&self) -> bool {
         self.instance.readable
     }
@@ -146,6 +152,7 @@ impl Ifq {
     }
 
     /// Entries of the refill ring.
+    #[inline]
     pub fn refill_entries(&self) -> u32 {
         match &self.producer {
             Producer::Own(refill) => refill.entries(),
@@ -162,6 +169,7 @@ impl Ifq {
         }
     }
 
+    #[inline]
     fn with_shared<T: Default>(&self, use_it: impl FnOnce(&mut RefillRing) -> T) -> T {
         let mut producer = self.instance.producer.lock();
         producer.as_mut().map(use_it).unwrap_or_default()
@@ -237,6 +245,7 @@ impl Ifq {
     /// # Errors
     ///
     /// A kernel without the operation; a call from another thread.
+    #[inline]
     pub fn flush(&self) -> Result<(), Error> {
         self.target().flush()
     }
@@ -251,12 +260,14 @@ impl Ifq {
     ///
     /// A length that does not fit the chunks; a dmabuf where the others are memory, or the reverse; a kernel
     /// without the operation; the kernel's refusals, with their causes.
+    #[inline]
     pub fn add_area(&self, area: Area) -> Result<(), Error> {
         register::add_area(&self.instance, self.target(), area)
     }
 
     /// Adds an area that the twin made.
     #[cfg(any(test, feature = "twin"))]
+    #[inline]
     pub(crate) fn insert_area(&self, id: u16, area: Area) -> Result<(), Area> {
         let areas = &self.instance.areas;
         areas.insert(&mut areas.adding(), id, area)
@@ -270,6 +281,7 @@ impl Ifq {
     /// # Errors
     ///
     /// A kernel without the operation; a call from another thread.
+    #[inline]
     pub fn arm(&self, notification: Notification) -> Result<bool, Error> {
         self.target().arm(notification)
     }
@@ -282,6 +294,7 @@ impl Ifq {
     /// # Errors
     ///
     /// A kernel without the operation; no descriptor left; a call from another thread.
+    #[inline]
     pub fn export(&mut self) -> Result<Export, Error> {
         let (export, batch) = Export::new(self.target(), self.instance.clone())?;
         if let Producer::Own(refill) = &mut self.producer {
@@ -297,10 +310,12 @@ impl Ifq {
 
     /// How much the kernel had to copy so far; `None` where it does not count (before 7.2). Each number is read
     /// whole; while the kernel copies, bytes may be one copy behind.
+    #[inline]
     pub fn copies(&self) -> Option<Copies> {
         self.instance.copies()
     }
 
+    #[inline]
     fn target(&self) -> Target {
         Target {
             ring: self.ring.as_raw(),
@@ -311,6 +326,7 @@ impl Ifq {
 
 impl Drop for Ifq {
     /// Hands over what is on its way to a shared refill ring, for the other ends' sake.
+    #[inline]
     fn drop(&mut self) {
         let target = self.target();
         let Producer::Shared(batch) = &mut self.producer else {
@@ -338,6 +354,7 @@ pub enum NotData {
 }
 
 impl core::fmt::Display for NotData {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Terminal => f.write_str("a terminal completion, which carries no buffer"),
@@ -350,6 +367,7 @@ impl core::error::Error for NotData {}
 
 /// A ring that zero-copy receive can be registered with has deferred task work and room for 32-byte
 /// completions; answers what is missing.
+#[inline]
 pub(super) fn unfit(ring: RingFd<'_>) -> Option<&'static str> {
     use crate::uapi::{IORING_SETUP_CQE32, IORING_SETUP_CQE_MIXED, IORING_SETUP_DEFER_TASKRUN};
     if ring.setup_flags() & IORING_SETUP_DEFER_TASKRUN == 0 {

@@ -40,6 +40,7 @@ pub struct Copies {
 
 impl Instance {
     /// The statistics. Each number is whole; while the kernel copies, bytes may be one copy behind.
+    #[inline]
     pub(super) fn copies(&self) -> Option<Copies> {
         let stats = self.stats?.as_ptr();
         // SAFETY: registration placed the statistics inside the region that self maps, aligned and past the
@@ -66,6 +67,7 @@ impl Instance {
 /// # Safety
 ///
 /// The word must be mapped and aligned.
+#[inline]
 unsafe fn read_whole(at: *const u64) -> u64 {
     loop {
         // SAFETY: the caller's promise.

@@ -31,6 +31,7 @@ impl Ifq {
     /// # Errors
     ///
     /// No descriptor is left: owned chunks keep the ring open.
+    #[inline]
     pub fn recycler(&self, eventfd: Option<Fd>) -> Result<Recycler, Error> {
         let ring = Fd::duplicate(self.ring.as_raw()).map_err(|errno| {
             let causes = &[Cause {
@@ -55,6 +56,7 @@ impl ChunkMemory for Kept {
     }
 
     /// Of use to the other ends of a shared instance; if there are none, closing the ring frees everything.
+    #[inline]
     fn take_back(&self, chunk: Chunk) {
         if let Some(ring) = self.instance.producer.lock().as_mut() {
             // A full ring loses the chunk's place for as long as the instance lasts.

@@ -87,6 +87,7 @@ impl AsRef<[u8]> for OwnedChunk {
 }
 
 impl core::fmt::Debug for OwnedChunk {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "OwnedChunk({} bytes)", self.len)
     }
@@ -134,6 +135,7 @@ impl OwnedChunk {
     ///
     /// This chunk must not be back yet; `None` is the last that is done with it.
     #[cold]
+    #[inline]
     unsafe fn drop_aside(&self, mark: *mut Node) -> Option<*mut Node> {
         // SAFETY: the chunk is not back (caller), so the home lives.
         let home = unsafe { self.home.as_ref() };
@@ -171,6 +173,7 @@ impl OwnedChunk {
 
 impl Home {
     /// Wakes the owner.
+    #[inline]
     fn signal(&self) {
         if let Some(eventfd) = &self.eventfd {
             let one = 1_u64;
@@ -185,6 +188,7 @@ impl Home {
     /// # Safety
     ///
     /// They must be counted in it, and not use the home any more.
+    #[inline]
     unsafe fn let_go(home: NonNull<Self>, count: usize) {
         // SAFETY: those that are not counted off keep it alive (caller).
         let remaining = unsafe { &home.as_ref().remaining };
@@ -216,6 +220,7 @@ unsafe impl Send for Recycler {}
 
 impl Recycler {
     /// Chunks of `pool`, which lie in `memory`. `eventfd` is signalled when the owner is to be woken.
+    #[inline]
     pub(crate) fn new(pool: PoolId, memory: Box<dyn ChunkMemory>, eventfd: Option<Fd>) -> Self {
         let home = Box::new(Home {
             returned: AtomicPtr::new(ptr::null_mut()),
@@ -299,6 +304,7 @@ impl Recycler {
         }
     }
 
+    #[inline]
     fn home(&self) -> &Home {
         // SAFETY: the home lives at least until self is dropped.
         unsafe { self.home.as_ref() }
@@ -323,6 +329,7 @@ impl Recycler {
 }
 
 impl Drop for Recycler {
+    #[inline]
     fn drop(&mut self) {
         // Relaxed: nobody reads it before the mark is there, which is put with Release.
         self.home().remaining.store(self.out + 1, Ordering::Relaxed);
@@ -357,6 +364,7 @@ impl Drop for Recycler {
 }
 
 impl core::fmt::Debug for Recycler {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Recycler({} out)", self.out)
     }

@@ -18,6 +18,7 @@ pub struct Support {
 
 impl Support {
     /// Asks the running kernel. Needs no ring and no privilege.
+    #[inline]
     pub fn query() -> Self {
         Self {
             opcodes: ask(uapi::IO_URING_QUERY_OPCODES),
@@ -27,44 +28,52 @@ impl Support {
     }
 
     /// Counts of operations and the flags that the kernel knows (6.18).
+    #[inline]
     pub fn opcodes(&self) -> Option<&io_uring_query_opcode> {
         self.opcodes.as_ref()
     }
 
     /// What the zero-copy receive of this kernel has (6.19).
+    #[inline]
     pub fn zcrx(&self) -> Option<&io_uring_query_zcrx> {
         self.zcrx.as_ref()
     }
 
     /// What events and statistics there are (7.2).
+    #[inline]
     pub fn events(&self) -> Option<&io_uring_query_zcrx_event> {
         self.events.as_ref()
     }
 
     /// Whether a zcrx instance can be registered without a device (7.1).
+    #[inline]
     pub fn has_no_device(&self) -> bool {
         self.zcrx
             .is_some_and(|zcrx| zcrx.register_flags & u64::from(uapi::ZCRX_REG_NODEV) != 0)
     }
 
     /// Whether control operation `op` (`ZCRX_CTRL_*`) is there.
+    #[inline]
     pub fn has_control(&self, op: uapi::zcrx_ctrl_op) -> bool {
         self.zcrx.is_some_and(|zcrx| op < zcrx.nr_ctrl_opcodes)
     }
 
     /// Whether chunks can be larger than a page (7.0).
+    #[inline]
     pub fn has_large_chunks(&self) -> bool {
         self.zcrx
             .is_some_and(|zcrx| zcrx.features & uapi::ZCRX_FEATURE_RX_PAGE_SIZE != 0)
     }
 
     /// Whether the kernel [notifies](super::Notification) of what happens to an instance (7.2).
+    #[inline]
     pub fn has_notifications(&self) -> bool {
         self.zcrx
             .is_some_and(|zcrx| zcrx.features & uapi::ZCRX_FEATURE_EVENT != 0)
     }
 
     /// Whether the kernel counts copies in a region that the application can read (7.2).
+    #[inline]
     pub fn has_statistics(&self) -> bool {
         self.has_notifications() && self.events.is_some()
     }
@@ -76,6 +85,7 @@ impl Answer for io_uring_query_opcode {}
 impl Answer for io_uring_query_zcrx {}
 impl Answer for io_uring_query_zcrx_event {}
 
+#[inline]
 fn ask<T: Answer>(question: u32) -> Option<T> {
     let mut answer = T::default();
     let mut header = io_uring_query_hdr {

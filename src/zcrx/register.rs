@@ -363,6 +363,7 @@ pub(super) fn describe(area: &Area) -> io_uring_zcrx_area_reg {
 }
 
 /// Adds an area to an instance.
+#[inline]
 pub(super) fn add_area(instance: &Instance, target: Target, area: Area) -> Result<(), Error> {
     let refused = RefusedArea::new(&area, Some(instance.chunk_len));
     let error = |reason| target.add_area_error(&refused, reason);

@@ -38,6 +38,7 @@ pub struct Export {
 static_assertions::assert_impl_all!(Export: Send, Sync);
 
 impl Export {
+    #[inline]
     pub(super) fn new(target: Target, instance: Shared<Instance>) -> Result<(Self, Batch), Error> {
         // Before the kernel is asked: afterwards nothing may fail.
         let batch = Batch::new().map_err(|errno| target.export_error(errno))?;
@@ -53,6 +54,7 @@ impl Export {
     /// # Errors
     ///
     /// A ring that cannot carry zero-copy completions; the kernel's refusals, with their causes.
+    #[inline]
     pub fn import(&self, ring: RingFd<'_>) -> Result<Ifq, Error> {
         let failed = |reason| {
             let diagnosis = match reason {
@@ -109,18 +111,21 @@ impl Batch {
     /// So many chunks go into the ring under one lock, with one store of its tail.
     pub(super) const LEN: usize = 64;
 
+    #[inline]
     pub(super) fn new() -> Result<Self, Errno> {
         let memory = Mapping::inherited(Self::LEN * size_of::<io_uring_zcrx_rqe>())?;
         Ok(Self { memory, len: 0 })
     }
 
     /// Chunks in it.
+    #[inline]
     pub(super) fn len(&self) -> u32 {
         self.len as u32 // at most LEN
     }
 
     /// Takes a chunk in; hands it back if it is another pool's, or if the batch is full and the ring too.
     #[cold]
+    #[inline]
     pub(super) fn push(&mut self, instance: &Instance, chunk: Chunk) -> Result<(), Unreturned> {
         if !chunk.is_from(instance.pool) {
             return Err(Unreturned::OtherPool(chunk));
@@ -138,6 +143,7 @@ impl Batch {
     }
 
     /// Writes as many entries as the ring has room for, and shows them to the kernel.
+    #[inline]
     pub(super) fn hand_over(&mut self, instance: &Instance) {
         if self.len == 0 {
             return;
@@ -160,6 +166,7 @@ impl Batch {
         self.len -= written;
     }
 
+    #[inline]
     fn slot(&self, n: usize) -> NonNull<io_uring_zcrx_rqe> {
         let at = self.memory.at(n * size_of::<io_uring_zcrx_rqe>(), 1);
         at.expect("a batch is as long as its memory")

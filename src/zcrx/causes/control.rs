@@ -9,6 +9,7 @@ use crate::errno::Errno;
 use Diagnosis::{Certain, Possible};
 
 /// What no operation gets past.
+#[inline]
 fn common(errno: Errno) -> Diagnosis {
     match errno {
         Errno::EXIST => certain(&OTHER_THREAD),
@@ -29,6 +30,7 @@ fn common(errno: Errno) -> Diagnosis {
 }
 
 /// Why the refill ring could not be flushed (`ZCRX_CTRL_FLUSH_RQ`).
+#[inline]
 pub(in crate::zcrx) fn of_control(errno: Errno) -> Diagnosis {
     const OLD: Known = known(
         CauseKind::OldKernel,
@@ -42,6 +44,7 @@ pub(in crate::zcrx) fn of_control(errno: Errno) -> Diagnosis {
 }
 
 /// Why `area` could not be added to an instance (`ZCRX_CTRL_ADD_AREA`).
+#[inline]
 pub(in crate::zcrx) fn of_add_area(errno: Errno, area: &RefusedArea) -> Diagnosis {
     const OLD: Known = known(
         CauseKind::OldKernel,
@@ -86,6 +89,7 @@ const OLDER_THAN_SHARING: Known = known(
 );
 
 /// Why an instance could not be exported (`ZCRX_CTRL_EXPORT`).
+#[inline]
 pub(in crate::zcrx) fn of_export(errno: Errno) -> Diagnosis {
     match errno {
         Errno::INVAL | Errno::OPNOTSUPP => certain(&OLDER_THAN_SHARING),
@@ -94,6 +98,7 @@ pub(in crate::zcrx) fn of_export(errno: Errno) -> Diagnosis {
 }
 
 /// Why an exported instance could not be imported (`ZCRX_REG_IMPORT`).
+#[inline]
 pub(in crate::zcrx) fn of_import(errno: Errno) -> Diagnosis {
     match errno {
         Errno::BADF => Possible(&[Cause {
@@ -108,6 +113,7 @@ pub(in crate::zcrx) fn of_import(errno: Errno) -> Diagnosis {
 }
 
 /// Why a notification could not be armed again (`ZCRX_CTRL_ARM_EVENT`).
+#[inline]
 pub(in crate::zcrx) fn of_arm(errno: Errno) -> Diagnosis {
     const OLD: Known = known(
         CauseKind::OldKernel,

@@ -71,7 +71,6 @@ struct Evidence {
 }
 
 /// Why the kernel answered a registration with `errno`.
-#[cold]
 pub(super) fn of_registration(errno: Errno, refused: &Refused) -> Diagnosis {
     let interface = match refused.device {
         Device::Queue { interface, queue } => InterfaceState::read(interface, Some(queue)),

@@ -12,6 +12,7 @@ pub(super) struct Process {
 }
 
 impl Process {
+    #[inline]
     pub(super) fn read() -> Self {
         const NET_ADMIN: u32 = 12; // CAP_NET_ADMIN
         const IPC_LOCK: u32 = 14; // CAP_IPC_LOCK
@@ -26,6 +27,7 @@ impl Process {
 }
 
 /// The first 32 effective capabilities of the calling thread.
+#[inline]
 fn effective_capabilities() -> Option<u32> {
     const VERSION: u32 = 0x2008_0522; // _LINUX_CAPABILITY_VERSION_3
     let mut header = [VERSION, 0]; // 0: the calling thread
@@ -36,6 +38,7 @@ fn effective_capabilities() -> Option<u32> {
     (got == 0).then_some(sets[0])
 }
 
+#[inline]
 fn locked_memory() -> Option<u64> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,

@@ -13,6 +13,7 @@ use crate::zcrx::interface::{DataSplit, InterfaceState, Link};
 use crate::zcrx::Device;
 use Diagnosis::{Certain, Possible};
 
+#[inline]
 pub(super) fn diagnose(errno: Errno, refused: &Refused, seen: &Evidence) -> Diagnosis {
     match refused.device {
         _ if seen.barred == Some(errno) => of_barred(errno, &seen.process),
@@ -30,6 +31,7 @@ pub(super) const fn certain(known: &'static Known) -> Diagnosis {
     Certain(known, None)
 }
 
+#[inline]
 fn of_barred(errno: Errno, process: &Process) -> Diagnosis {
     match errno {
         Errno::EXIST => certain(&OTHER_THREAD),
@@ -42,6 +44,7 @@ fn of_barred(errno: Errno, process: &Process) -> Diagnosis {
     }
 }
 
+#[inline]
 pub(super) fn privilege(process: &Process) -> Diagnosis {
     match process.net_admin {
         Some(true) => certain(&USER_NAMESPACE),
@@ -51,6 +54,7 @@ pub(super) fn privilege(process: &Process) -> Diagnosis {
 }
 
 /// What fails alike with a device and without.
+#[inline]
 fn anywhere(errno: Errno, area: &RefusedArea, process: &Process) -> Option<Diagnosis> {
     Some(match errno {
         Errno::NOMEM => memory(area, process),
@@ -65,6 +69,7 @@ fn anywhere(errno: Errno, area: &RefusedArea, process: &Process) -> Option<Diagn
 
 /// The limit is for all that the user's rings lock together; how much that is already is not told. (Kernels before
 /// 6.17 count the refill ring alone, and seldom come here.)
+#[inline]
 pub(super) fn memory(area: &RefusedArea, process: &Process) -> Diagnosis {
     match (process.ipc_lock, process.locked_memory) {
         _ if area.dmabuf => certain(&MEMORY),
@@ -83,6 +88,7 @@ pub(super) fn memory(area: &RefusedArea, process: &Process) -> Diagnosis {
     }
 }
 
+#[inline]
 fn contiguity(area: &RefusedArea) -> Diagnosis {
     let chunk_len = area.chunk_len.map(u64::from);
     match area.page_len.zip(area.chunk_len) {
@@ -92,6 +98,7 @@ fn contiguity(area: &RefusedArea) -> Diagnosis {
     }
 }
 
+#[inline]
 fn without_device(errno: Errno, area: &RefusedArea, process: &Process) -> Diagnosis {
     match (errno, area.chunk_len) {
         (Errno::OPNOTSUPP, Some(chunk)) => {
@@ -109,6 +116,7 @@ fn without_device(errno: Errno, area: &RefusedArea, process: &Process) -> Diagno
     }
 }
 
+#[inline]
 fn on_queue(errno: Errno, queue: u32, area: &RefusedArea, seen: &Evidence) -> Diagnosis {
     let state = &seen.interface;
     if let Some(diagnosis) = anywhere(errno, area, &seen.process) {
@@ -136,6 +144,7 @@ fn on_queue(errno: Errno, queue: u32, area: &RefusedArea, seen: &Evidence) -> Di
     }
 }
 
+#[inline]
 fn gone_or_down(state: &InterfaceState) -> Option<Diagnosis> {
     match (state.exists, state.link) {
         (Some(false), _) => Some(certain(&NO_INTERFACE)),
@@ -144,12 +153,14 @@ fn gone_or_down(state: &InterfaceState) -> Option<Diagnosis> {
     }
 }
 
+#[inline]
 fn no_queue(queue: u32, state: &InterfaceState) -> Option<Diagnosis> {
     let past = state.receive_queues.is_some_and(|queues| queue >= queues);
     let queues = state.receive_queues.filter(|_| past).map(u64::from);
     (past || state.has_queue == Some(false)).then_some(Certain(&NO_QUEUE, queues))
 }
 
+#[inline]
 fn out_of_range(queue: u32, area: &RefusedArea, state: &InterfaceState) -> Diagnosis {
     let told = state.has_queue.is_some() || state.receive_queues.is_some();
     match (no_queue(queue, state), area.chunk_len) {
@@ -160,6 +171,7 @@ fn out_of_range(queue: u32, area: &RefusedArea, state: &InterfaceState) -> Diagn
     }
 }
 
+#[inline]
 fn unsupported(queue: u32, area: &RefusedArea, state: &InterfaceState) -> Diagnosis {
     // All but the first queue of a netkit device are leased from a NIC, and have its DMA device.
     let is_virtual = |link: Link| !(link.has_parent || link.netkit && queue > 0);
@@ -185,6 +197,7 @@ fn unsupported(queue: u32, area: &RefusedArea, state: &InterfaceState) -> Diagno
     }
 }
 
+#[inline]
 fn header_split(area: &RefusedArea, state: &InterfaceState) -> Diagnosis {
     const NOT_BY_HAND: Cause = Cause {
         cause: "header split is on by the driver's own choice, and not by setting",
@@ -218,6 +231,7 @@ fn header_split(area: &RefusedArea, state: &InterfaceState) -> Diagnosis {
     }
 }
 
+#[inline]
 fn taken(state: &InterfaceState) -> Diagnosis {
     match (state.link.and_then(|link| link.xdp_program), state.queue) {
         (Some(program @ 1..), _) => Certain(&XDP_PROGRAM, Some(program.into())),
@@ -228,6 +242,7 @@ fn taken(state: &InterfaceState) -> Diagnosis {
     }
 }
 
+#[inline]
 fn busy(state: &InterfaceState) -> Diagnosis {
     match state.queue {
         Some(queue) if queue.leased => certain(&QUEUE_LEASED),

@@ -27,6 +27,7 @@ impl Request {
     const ROOM: usize = 64;
 
     /// A request of type `kind`, with the fixed part of its family.
+    #[inline]
     pub(super) fn new(kind: u16, fixed: &[u8]) -> Self {
         let mut request = Self {
             bytes: [0; Self::ROOM],
@@ -39,6 +40,7 @@ impl Request {
     }
 
     /// Adds an attribute.
+    #[inline]
     pub(super) fn with(mut self, kind: u16, value: &[u8]) -> Self {
         self.append(&attribute_header(kind, value.len()));
         self.append(value);
@@ -46,6 +48,7 @@ impl Request {
     }
 
     /// Adds an attribute whose value is the attribute `inner` with `value`.
+    #[inline]
     pub(super) fn with_nested(mut self, kind: u16, inner: u16, value: &[u8]) -> Self {
         self.append(&attribute_header(
             kind | NESTED,
@@ -54,6 +57,7 @@ impl Request {
         self.with(inner, value)
     }
 
+    #[inline]
     fn append(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
         self.bytes[self.len..end].copy_from_slice(bytes);
@@ -61,6 +65,7 @@ impl Request {
     }
 
     /// The message, with the number that its answer will carry.
+    #[inline]
     pub(super) fn numbered(&mut self, sequence: u32) -> &[u8] {
         self.bytes[..4].copy_from_slice(&(self.len as u32).to_ne_bytes());
         self.bytes[8..12].copy_from_slice(&sequence.to_ne_bytes());
@@ -68,6 +73,7 @@ impl Request {
     }
 }
 
+#[inline]
 fn attribute_header(kind: u16, value_len: usize) -> [u8; ATTRIBUTE_HEADER] {
     let len = (ATTRIBUTE_HEADER + value_len) as u16;
     let ([a, b], [c, d]) = (len.to_ne_bytes(), kind.to_ne_bytes());
@@ -89,6 +95,7 @@ pub(super) enum Answer<'a> {
 
 /// The answer to request `sequence` in `datagram`, which holds one message or several. Objects come in
 /// messages of type `kind`; others are passed over.
+#[inline]
 pub(super) fn answer(mut datagram: &[u8], sequence: u32, kind: u16) -> Answer<'_> {
     while let Some(header) = datagram.first_chunk::<HEADER>() {
         let word = |at: usize| u32::from_ne_bytes([0, 1, 2, 3].map(|i| header[at + i]));
@@ -125,6 +132,7 @@ pub(super) fn answer(mut datagram: &[u8], sequence: u32, kind: u16) -> Answer<'_
     Answer::Nothing
 }
 
+#[inline]
 fn u32_of_start(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
 }
@@ -135,10 +143,12 @@ pub(super) struct Attributes<'a>(&'a [u8]);
 
 impl<'a> Attributes<'a> {
     /// Those after the first `fixed` bytes.
+    #[inline]
     pub(super) fn after(fixed: usize, payload: &'a [u8]) -> Self {
         Self(payload.get(fixed..).unwrap_or(&[]))
     }
 
+    #[inline]
     pub(super) fn nested(value: &'a [u8]) -> Self {
         Self(value)
     }
@@ -147,6 +157,7 @@ impl<'a> Attributes<'a> {
 impl<'a> Iterator for Attributes<'a> {
     type Item = (u16, &'a [u8]);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let &[a, b, c, d] = self.0.first_chunk::<ATTRIBUTE_HEADER>()?;
         let len = usize::from(u16::from_ne_bytes([a, b]));
@@ -158,11 +169,13 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 /// The value of an attribute that is a 32-bit number.
+#[inline]
 pub(super) fn u32_value(value: &[u8]) -> Option<u32> {
     value.try_into().ok().map(u32::from_ne_bytes)
 }
 
 /// The value of an attribute that is a 16-bit number.
+#[inline]
 pub(super) fn u16_value(value: &[u8]) -> Option<u16> {
     value.try_into().ok().map(u16::from_ne_bytes)
 }

@@ -43,7 +43,7 @@ impl InterfaceState {
     ///
     /// Six questions on two sockets, which takes well below a millisecond, and never more than a tenth of a
     /// second for each if the kernel fails to answer.
-    #[cold]
+    #[inline]
     pub(crate) fn read(interface: u32, queue: Option<u32>) -> Self {
         let mut state = Self::default();
         state.ask_route(interface);
@@ -60,16 +60,19 @@ impl InterfaceState {
 
     /// The interface's MTU in bytes: packets of up to so many arrive.
     #[cfg(feature = "alloc")]
+    #[inline]
     pub(crate) fn mtu(&self) -> Option<u32> {
         self.link?.mtu
     }
 
     /// Buffers that the NIC holds for each of its queues.
     #[cfg(feature = "alloc")]
+    #[inline]
     pub(crate) fn rx_ring_entries(&self) -> Option<u32> {
         self.rings?.rx_entries
     }
 
+    #[inline]
     fn ask_route(&mut self, interface: u32) {
         // The kernel's indices are positive ints; others it takes for a question by name.
         let Some(index) = i32::try_from(interface).ok().filter(|&index| index > 0) else {
@@ -86,6 +89,7 @@ impl InterfaceState {
         self.link = link.ok().flatten();
     }
 
+    #[inline]
     fn ask_ethtool(&mut self, socket: &mut Socket, interface: u32) {
         let Some(family) = family(socket, Family::ETHTOOL) else {
             return;
@@ -97,6 +101,7 @@ impl InterfaceState {
         self.receive_queues = queues.ok().flatten();
     }
 
+    #[inline]
     fn ask_netdev(&mut self, socket: &mut Socket, interface: u32, queue: u32) {
         let Some(family) = family(socket, Family::NETDEV) else {
             return;
@@ -113,6 +118,7 @@ impl InterfaceState {
     }
 }
 
+#[inline]
 fn family(socket: &mut Socket, name: &[u8]) -> Option<u16> {
     let answer = socket.ask(Family::request(name), Family::ANSWER, Family::read);
     answer.ok().flatten()

@@ -22,6 +22,7 @@ static FIND: Attempt = Attempt {
 /// let error = zcrx_sys::zcrx::interface_index("nosuchif0").unwrap_err();
 /// assert!(error.to_string().contains("ip link"));
 /// ```
+#[inline]
 pub fn interface_index(name: &str) -> Result<u32, Error> {
     let missing = |errno| {
         let causes = &[Cause {

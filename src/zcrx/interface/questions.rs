@@ -23,10 +23,12 @@ impl Family {
     const NAME: u16 = 2; // CTRL_ATTR_FAMILY_NAME
 
     /// `name` ends with a zero byte.
+    #[inline]
     pub(super) fn request(name: &[u8]) -> Request {
         Request::new(Self::ANSWER, &[Self::GET, VERSION, 0, 0]).with(Self::NAME, name)
     }
 
+    #[inline]
     pub(super) fn read(payload: &[u8]) -> Option<u16> {
         Attributes::after(GENERIC, payload).find_map(|(kind, value)| match kind {
             Self::ID => u16_value(value),
@@ -67,6 +69,7 @@ impl Link {
     const XDP_LAST_ID: u16 = 7; // IFLA_XDP_HW_PROG_ID
     const PARENT_NAME: u16 = 56; // IFLA_PARENT_DEV_NAME
 
+    #[inline]
     pub(super) fn request(interface: i32) -> Request {
         let mut fixed = [0; Self::FIXED];
         fixed[4..8].copy_from_slice(&interface.to_ne_bytes());
@@ -74,6 +77,7 @@ impl Link {
     }
 
     /// `None` if the payload is not that of a link at all.
+    #[inline]
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
         let flags = u32_value(payload.get(8..12)?)?;
         let mut link = Self {
@@ -96,6 +100,7 @@ impl Link {
     }
 
     /// The kernel says in any case whether something is attached, and gives the ids of what is.
+    #[inline]
     fn xdp_program(value: &[u8]) -> Option<u32> {
         let (mut told, mut program) = (false, 0);
         for (kind, value) in Attributes::nested(value) {
@@ -137,10 +142,12 @@ impl Rings {
     const DATA_SPLIT: u16 = 11; // ETHTOOL_A_RINGS_TCP_DATA_SPLIT
     const HDS_THRESH: u16 = 17; // ETHTOOL_A_RINGS_HDS_THRESH, kernel 6.14
 
+    #[inline]
     pub(super) fn request(family: u16, interface: u32) -> Request {
         ethtool(family, Self::GET, interface)
     }
 
+    #[inline]
     pub(super) fn read(payload: &[u8]) -> Self {
         let mut rings = Self {
             rx_entries: None,
@@ -174,10 +181,12 @@ impl Channels {
     const RX: u16 = 6; // ETHTOOL_A_CHANNELS_RX_COUNT
     const COMBINED: u16 = 9; // ETHTOOL_A_CHANNELS_COMBINED_COUNT
 
+    #[inline]
     pub(super) fn request(family: u16, interface: u32) -> Request {
         ethtool(family, Self::GET, interface)
     }
 
+    #[inline]
     pub(super) fn read(payload: &[u8]) -> Option<u32> {
         Attributes::after(GENERIC, payload)
             .filter(|(kind, _)| [Self::RX, Self::COMBINED].contains(kind))
@@ -187,6 +196,7 @@ impl Channels {
 }
 
 /// A request to family "ethtool" about an interface.
+#[inline]
 fn ethtool(family: u16, command: u8, interface: u32) -> Request {
     const DEVICE: u16 = 1; // ETHTOOL_A_RINGS_HEADER, ETHTOOL_A_CHANNELS_HEADER
     const INDEX: u16 = 1; // ETHTOOL_A_HEADER_DEV_INDEX
@@ -228,6 +238,7 @@ impl Queue {
     const AF_XDP: u16 = 7; // NETDEV_A_QUEUE_XSK, kernel 6.15
     const LEASE: u16 = 8; // NETDEV_A_QUEUE_LEASE, kernel 7.1
 
+    #[inline]
     pub(super) fn request(family: u16, interface: u32, queue: u32) -> Request {
         Request::new(family, &[Self::GET, VERSION, 0, 0])
             .with(Self::INTERFACE, &interface.to_ne_bytes())
@@ -235,6 +246,7 @@ impl Queue {
             .with(Self::ID, &queue.to_ne_bytes())
     }
 
+    #[inline]
     pub(super) fn read(payload: &[u8]) -> Self {
         let mut queue = Self::default();
         for (kind, value) in Attributes::after(GENERIC, payload) {

@@ -29,6 +29,7 @@ pub(super) struct Socket {
 impl Socket {
     /// A socket to `protocol`: `NETLINK_ROUTE`, `NETLINK_GENERIC`. It tells of the network namespace that
     /// the calling thread is in now.
+    #[inline]
     pub(super) fn open(protocol: c_int) -> Result<Self, Errno> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
         // SAFETY: takes no pointers.
@@ -60,6 +61,7 @@ impl Socket {
     /// # Errors
     ///
     /// The kernel's own refusal; `ENODATA` if nothing of use came back.
+    #[inline]
     pub(super) fn ask<T>(
         &mut self,
         mut request: Request,
@@ -82,6 +84,7 @@ impl Socket {
         Err(Errno::NODATA)
     }
 
+    #[inline]
     fn send(&self, message: &[u8]) -> Result<(), Errno> {
         // SAFETY: for sockaddr_nl all zeros are a value.
         let mut kernel: libc::sockaddr_nl = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -104,6 +107,7 @@ impl Socket {
     }
 
     /// The next datagram; empty if it did not come from the kernel.
+    #[inline]
     fn receive<'a>(&self, room: &'a mut [u8; ROOM]) -> Result<&'a [u8], Errno> {
         // SAFETY: for sockaddr_nl all zeros are a value.
         let mut sender: libc::sockaddr_nl = unsafe { MaybeUninit::zeroed().assume_init() };
