@@ -13,6 +13,8 @@ use zcrx_sys::Errno;
 mod common;
 
 const PAGE: usize = 4096;
+/// What cancellations carry; requests carry 0.
+const CANCEL: u64 = 1;
 
 fn ring() -> Option<Ring> {
     common::ring(
@@ -39,7 +41,7 @@ fn instance(ring: &Ring, pages: usize, refill_entries: u32) -> Option<Ifq> {
 }
 
 /// Receives all of stream `seed`, `len` bytes, and checks it. Chunks go through `give_back`, which is also called
-/// now and then without one.
+/// now and then without one. A request of which nothing is heard is started again: before 7.3 it may have stalled.
 fn receive(
     ring: &mut Ring,
     ifq: &mut Ifq,
@@ -50,14 +52,19 @@ fn receive(
 ) {
     let arm = |ifq: &Ifq| Sqe::recv_zc(incoming.as_raw_fd(), ifq.zcrx_id(), 0);
     ring.push(arm(ifq)).unwrap();
-    let mut position = 0;
+    let (mut position, mut silent) = (0, 0);
     loop {
         let _ = ring
             .submit_and_wait_for(1, std::time::Duration::from_millis(5))
             .unwrap();
         let cqes: Vec<_> = ring.completions().map(|cqe| cqe.unwrap()).collect();
+        silent = if cqes.is_empty() { silent + 1 } else { 0 };
+        if silent == 20 {
+            ring.push(Sqe::cancel(0).user_data(CANCEL)).unwrap();
+            silent = 0;
+        }
         let mut paused = false;
-        for cqe in cqes {
+        for cqe in cqes.into_iter().filter(|cqe| cqe.user_data() != CANCEL) {
             // SAFETY: the completion is that of the only request, for this instance; taken once.
             match unsafe { ifq.take(&cqe) } {
                 Ok(chunk) => {
@@ -70,7 +77,7 @@ fn receive(
                         assert_eq!(position, len);
                         return;
                     }
-                    Err(Errno::NOMEM | Errno::NOSPC) => paused = true,
+                    Err(Errno::NOMEM | Errno::NOSPC | Errno::CANCELED) => paused = true,
                     Err(other) => panic!("{other}"),
                 },
                 Err(other) => panic!("{other}"),
