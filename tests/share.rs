@@ -5,7 +5,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::sync::mpsc;
+use std::time::Duration;
 
+use zcrx_sys::recv::{Event, Receiver, Source, Wait};
 use zcrx_sys::ring::{CqeLayout, Ring, RingBuilder, Sqe};
 use zcrx_sys::zcrx::{Area, Chunk, Device, Export, Ifq, NotData, Unreturned};
 use zcrx_sys::Errno;
@@ -55,7 +57,7 @@ fn receive(
     let (mut position, mut silent) = (0, 0);
     loop {
         let _ = ring
-            .submit_and_wait_for(1, std::time::Duration::from_millis(5))
+            .submit_and_wait_for(1, Duration::from_millis(5))
             .unwrap();
         let cqes: Vec<_> = ring.completions().map(|cqe| cqe.unwrap()).collect();
         silent = if cqes.is_empty() { silent + 1 } else { 0 };
@@ -361,4 +363,36 @@ fn what_cannot_be_imported_is_refused_with_the_reason() {
             "{error}"
         );
     });
+}
+
+#[test]
+fn receivers_take_back_each_others_chunks() {
+    let Some(mut first) =
+        common::receiver(Receiver::builder().area_len(4 * PAGE), Source::NoDevice)
+    else {
+        return;
+    };
+    let export = first.export().unwrap();
+    let mut second = Receiver::builder().import(&export).unwrap();
+    let (mut out, incoming) = common::pair();
+    first.add(incoming).unwrap();
+    // Three times as much as the area holds.
+    for n in 0..12 {
+        out.write_all(&[n; PAGE]).unwrap();
+        let mut received = 0;
+        while received < PAGE {
+            let _ = first.wait(Some(Duration::from_secs(20))).unwrap();
+            while let Some(event) = first.next_event() {
+                let Event::Data { chunk, .. } = event else {
+                    panic!("{event:?}")
+                };
+                // Whichever of them reads it, the bytes are the same.
+                assert!(second.bytes(&chunk).iter().all(|&byte| byte == n));
+                received += chunk.len() as usize;
+                second.recycle(chunk).unwrap();
+            }
+            assert_eq!(second.wait(Some(Duration::ZERO)).unwrap(), Wait::TimedOut);
+        }
+    }
+    assert_eq!(second.counters().outstanding, 0);
 }

@@ -62,7 +62,8 @@ pub struct Counters {
     /// Bytes in them.
     pub bytes: u64,
     /// Chunks delivered and not recycled yet; [owned](super::Receiver::own) ones are among them until they were
-    /// dropped and a wait has found them.
+    /// dropped and a wait has found them. Where receivers share an instance and take back each
+    /// other's chunks, it is not exact.
     pub outstanding: u64,
     /// Times that a request was paused because the completion queue was full (ENOSPC).
     pub cq_full: u64,

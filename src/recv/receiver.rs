@@ -295,7 +295,8 @@ impl Receiver {
             Err(Unreturned::Full(chunk)) => self.make_room_for(chunk),
             Err(other) => return Err(other),
         }
-        self.counters.outstanding -= 1;
+        // Another receiver of the same instance may have delivered it.
+        self.counters.outstanding = self.counters.outstanding.saturating_sub(1);
         self.unflushed = self.unflushed.saturating_add(1);
         self.retry_dry = true;
         Ok(())
