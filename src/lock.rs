@@ -1,6 +1,7 @@
 //! [`Lock`]: a mutual exclusion lock that works without `std`.
 
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -40,7 +41,10 @@ impl<T> Lock<T> {
         if taken.is_err() {
             self.wait();
         }
-        Guard { lock: self }
+        Guard {
+            lock: self,
+            _here: PhantomData,
+        }
     }
 
     #[cold]
@@ -71,6 +75,8 @@ impl<T> Lock<T> {
 #[derive(Debug)]
 pub(crate) struct Guard<'a, T> {
     lock: &'a Lock<T>,
+    /// Neither Send nor Sync: the value need not be Sync.
+    _here: PhantomData<*mut ()>,
 }
 
 impl<T> Deref for Guard<'_, T> {

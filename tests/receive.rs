@@ -150,7 +150,7 @@ fn a_completion_queue_of_8_loses_nothing(source: Source) {
     let Some(mut receiver) = common::receiver(builder, source) else {
         return;
     };
-    assert_eq!(receiver.ring().completion_entries(), 8);
+    assert_eq!(receiver.completion_entries(), 8);
     transfer(&mut receiver, 20, 200_000);
     if source == Source::NoDevice {
         assert!(
@@ -507,7 +507,7 @@ fn both_wide_and_mixed_completions_work(source: Source) {
         let Some(mut receiver) = common::receiver(builder, source) else {
             return;
         };
-        assert_eq!(receiver.ring().layout(), layout);
+        assert_eq!(receiver.layout(), layout);
         transfer(&mut receiver, 4, 1 << 20);
     }
 }

@@ -36,7 +36,7 @@ impl Outcome {
                 .map(ToString::to_string)
                 .collect(),
             shortage: receiver.shortage().map(|shortage| shortage.to_string()),
-            layout: format!("{:?}", receiver.ring().layout()).to_lowercase(),
+            layout: format!("{:?}", receiver.layout()).to_lowercase(),
             ..Self::default()
         }
     }

@@ -128,7 +128,7 @@ impl ReceiverBuilder {
     }
 
     /// Builds a receiver that shares the instance of the one that `export` is of, owned by this thread. Of the
-    /// options, those that concern the memory are the other's.
+    /// options, those that concern the memory are the other's, except [`grow_to`](Self::grow_to): each end may add areas.
     ///
     /// # Errors
     ///
@@ -145,8 +145,7 @@ impl ReceiverBuilder {
     #[inline]
     fn parts(&self, ring: Ring, pool: Pool, source: Source) -> Parts {
         let step = match &pool {
-            // No more than usize::MAX: it is the first area's length.
-            Pool::Zcrx(ifq) if self.grow_to > 0 => ifq.area_len() as usize,
+            Pool::Zcrx(ifq) if self.grow_to > 0 => ifq.first_area_len(),
             _ => 0,
         };
         Parts {

@@ -117,7 +117,10 @@ impl Receiver {
     /// by the next one that does.
     #[inline]
     pub(super) fn may_sleep(&mut self) -> Result<bool, Error> {
-        let short = self.counters.outstanding >= self.short_at || !self.dry.is_empty();
+        // Whether others are short, who share the memory, cannot be seen from here.
+        let short = self.pool.is_shared()
+            || self.counters.outstanding >= self.short_at
+            || !self.dry.is_empty();
         let Some(owned) = self
             .owned
             .as_mut()
@@ -126,11 +129,11 @@ impl Receiver {
             return Ok(true);
         };
         if !owned.is_watched {
-            owned.is_watched = true;
             let watch = Sqe::poll_add_multishot(owned.eventfd.as_raw(), libc::POLLIN as u32);
             self.push(watch.user_data(WAKER))?;
         }
         let owned = self.owned.as_mut().expect("looked at above");
+        owned.is_watched = true;
         Ok(owned.recycler.will_sleep())
     }
 }

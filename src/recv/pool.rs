@@ -169,6 +169,12 @@ impl Pool {
         }
     }
 
+    /// Whether others take from it too.
+    #[inline]
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Zcrx(ifq) if ifq.is_shared())
+    }
+
     /// A maker of owned chunks.
     #[inline]
     pub(super) fn recycler(&self, eventfd: Fd) -> Result<Recycler, Error> {

@@ -23,7 +23,7 @@ use super::stall::StallCheck;
 use super::table::{Phase, Role, Socket, SocketId, Table};
 use crate::error::Error;
 use crate::fd::Fd;
-use crate::ring::Ring;
+use crate::ring::{CqeLayout, Ring};
 use crate::uapi;
 use crate::zcrx::{Chunk, Copies, Export, Support, Unreturned};
 
@@ -153,10 +153,19 @@ impl Receiver {
         Shortage::of(ifq.area_len(), ifq.chunk_len(), nic_ring(interface)?)
     }
 
-    /// The ring under this receiver, to look at.
+    // The ring itself is not handed out, not even to look at: an instance that somebody registers with it could be
+    // told to notify in the place of this receiver's own completions.
+
+    /// How completions lie in the queue.
     #[inline]
-    pub fn ring(&self) -> &Ring {
-        &self.ring
+    pub fn layout(&self) -> CqeLayout {
+        self.ring.layout()
+    }
+
+    /// Slots of the completion queue.
+    #[inline]
+    pub fn completion_entries(&self) -> u32 {
+        self.ring.completion_entries()
     }
 
     /// What happened so far.
@@ -313,5 +322,15 @@ impl Drop for Receiver {
             // kernel any more.
             unsafe { self.pool.assume_unused() };
         }
+    }
+}
+
+#[cfg(feature = "std")]
+impl std::os::fd::AsFd for Receiver {
+    /// The ring's descriptor, for somebody else's poll loop: readable when there is something to
+    /// [`wait`](Receiver::wait) for with a timeout of zero.
+    #[inline]
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.ring)
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::builder::Batch;
 use super::clock;
-use super::event::Wait;
+use super::event::{Event, Wait};
 use super::notified::Unarmed;
 use super::receiver::Receiver;
 use super::stall::StallCheck;
@@ -28,6 +28,8 @@ impl Receiver {
     #[inline]
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wait, Error> {
         let mut left = timeout;
+        // A wait that gathers can be over sooner than it says.
+        let start = self.batch.map(|_| clock::fine());
         loop {
             if self.prepare()? || !self.may_sleep()? {
                 return Ok(Wait::Ready);
@@ -53,7 +55,13 @@ impl Receiver {
                         self.retry_dry = true;
                         return Ok(Wait::Starved);
                     }
-                    left = left.map(|left| left.saturating_sub(nap));
+                    left = match start {
+                        None => left.map(|left| left.saturating_sub(nap)),
+                        Some(start) => {
+                            let waited = clock::fine().saturating_sub(start);
+                            timeout.map(|timeout| timeout.saturating_sub(waited))
+                        }
+                    };
                     if left == Some(Duration::ZERO) {
                         return Ok(Wait::TimedOut);
                     }
@@ -146,7 +154,7 @@ impl Receiver {
             self.pool.publish();
         }
         let wanted = !self.dry.is_empty() || !self.backlog.is_empty();
-        if self.unflushed >= self.flush_at || (wanted && self.unflushed > 0) {
+        if self.unflushed >= self.flush_at || wanted {
             self.flush();
         }
     }
@@ -177,10 +185,19 @@ impl Receiver {
     /// kernel does the same when the ring is closed, only later.
     #[inline]
     pub(super) fn end_everything(&mut self) -> bool {
+        self.growth.step = 0; // what runs dry now is not to grow
+        let ended = self.cancel_everything();
+        // Others may share the memory: what was returned here goes back.
+        self.give_back();
+        ended
+    }
+
+    #[inline]
+    fn cancel_everything(&mut self) -> bool {
         let cancelled = self.push(Sqe::cancel_all().user_data(NOBODY));
         let start = clock::coarse();
         while cancelled.is_ok() && clock::coarse().saturating_sub(start) < LAST_WAIT {
-            while self.next_event().is_some() {}
+            self.discard_events();
             let overflow = self.ring.has_overflow();
             let in_kernel = self
                 .table
@@ -198,8 +215,18 @@ impl Receiver {
                 break;
             }
         }
-        while self.next_event().is_some() {}
+        self.discard_events();
         false
+    }
+
+    /// Reads what came and returns it: others may share the memory.
+    #[inline]
+    fn discard_events(&mut self) {
+        while let Some(event) = self.next_event() {
+            if let Event::Data { chunk, .. } = event {
+                self.recycle(chunk).expect("the pool takes its own chunk");
+            }
+        }
     }
 
     /// The submission of a paused socket; `None` if it has ended meanwhile.

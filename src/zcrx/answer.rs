@@ -101,6 +101,8 @@ impl Answer {
             readable,
             areas,
             producer: Lock::new(None),
+            #[cfg(feature = "alloc")]
+            orphans: super::kept::Orphans::new(),
             stats,
             _region: memory.region,
         });

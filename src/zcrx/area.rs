@@ -117,9 +117,11 @@ impl Area {
     ///
     /// # Safety
     ///
-    /// As long as the area lives (in an instance: until the last [`Ifq`](super::Ifq),
-    /// [`Export`](super::Export) and owned chunk of it is gone), the bytes must be mapped, initialised, and
-    /// written by nobody but the kernel.
+    /// The bytes must be mapped, initialised, and written by nobody but the kernel, as long as the area lives; in
+    /// an instance, until the last [`Ifq`](super::Ifq), [`Export`](super::Export) and owned chunk of it is gone,
+    /// and every ring that it was registered with or imported by has been closed and torn down. The kernel tears
+    /// rings down in its own time and does not tell when, so that the memory may be unmapped then, but not used
+    /// for anything else.
     ///
     /// # Errors
     ///

@@ -84,6 +84,16 @@ impl Areas {
         *self.total.lock()
     }
 
+    /// Bytes in the area that was registered, which the kernel calls 0.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn first_len(&self) -> usize {
+        // SAFETY: the slot lies inside the mapping that self owns.
+        let first = self.table.slot(0).map(|slot| unsafe { slot.as_ref() });
+        // Acquire: pairs with the Release of insert().
+        first.map_or(0, |slot| slot.len.load(Ordering::Acquire))
+    }
+
     /// Adds the area that the kernel calls `id`; hands it back if that is no id, or another area's.
     #[inline]
     pub(crate) fn insert(&self, total: &mut Total, id: u16, area: Area) -> Result<(), Area> {

@@ -36,6 +36,9 @@ pub enum RefillRegion {
     #[default]
     User,
     /// The kernel does, and this process maps it. Kernel 6.16.
+    ///
+    /// The mapping keeps the ring open, so once the instance is [exported](Ifq::export) the ring that it was
+    /// registered with stays open, with its requests and their sockets, until the last end is gone.
     Kernel,
 }
 
@@ -101,6 +104,13 @@ impl Ifq {
         self.instance.areas.total().bytes
     }
 
+    /// Bytes in the first area.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn first_area_len(&self) -> usize {
+        self.instance.areas.first_len()
+    }
+
     /// Number of areas.
     #[inline]
     pub fn areas(&self) -> u32 {
@@ -137,7 +147,10 @@ impl Ifq {
     #[inline]
     pub fn publish(&mut self) {
         match &mut self.producer {
-            Producer::Own(refill) => refill.publish(),
+            Producer::Own(refill) => {
+                self.instance.return_orphans(refill);
+                refill.publish();
+            }
             Producer::Shared(batch) => batch.hand_over(&self.instance),
         }
     }
@@ -167,6 +180,13 @@ impl Ifq {
             Producer::Own(refill) => refill.unconsumed(),
             Producer::Shared(_) => self.with_shared(RefillRing::unconsumed),
         }
+    }
+
+    /// Whether it has, or had, other ends.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.producer, Producer::Shared(_))
     }
 
     #[inline]

@@ -19,6 +19,8 @@ pub(crate) struct Instance {
     pub(super) areas: Areas,
     /// The refill ring's producer, once it is shared; until then the only [`Ifq`](super::Ifq) has it.
     pub(super) producer: Lock<Option<RefillRing>>,
+    #[cfg(feature = "alloc")]
+    pub(super) orphans: super::kept::Orphans,
     pub(super) stats: Option<NonNull<zcrx_stats>>,
     pub(super) _region: Mapping,
 }
@@ -39,6 +41,25 @@ pub struct Copies {
 }
 
 impl Instance {
+    /// Writes chunks into the ring that came back when their owner was gone, as many as there is room for.
+    #[inline]
+    pub(super) fn return_orphans(&self, ring: &mut RefillRing) {
+        #[cfg(feature = "alloc")]
+        self.orphans.return_to(ring);
+        #[cfg(not(feature = "alloc"))]
+        let _ = ring;
+    }
+
+    /// Whether there are such chunks.
+    #[inline]
+    pub(super) fn has_orphans(&self) -> bool {
+        #[cfg(feature = "alloc")]
+        let has = !self.orphans.is_empty();
+        #[cfg(not(feature = "alloc"))]
+        let has = false;
+        has
+    }
+
     /// The statistics. Each number is whole; while the kernel copies, bytes may be one copy behind.
     #[inline]
     pub(super) fn copies(&self) -> Option<Copies> {

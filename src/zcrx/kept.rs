@@ -1,14 +1,18 @@
 //! What chunks keep that outlive their end of an instance.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::chunk::Chunk;
 use super::ifq::Ifq;
 use super::instance::Instance;
 use super::owned::{ChunkMemory, Recycler};
+use super::refill::RefillRing;
 use crate::error::{Attempt, Cause, Error, Reason};
 use crate::fd::Fd;
+use crate::lock::Lock;
 use crate::shared::Shared;
 
 static OWN_CHUNKS: Attempt = Attempt {
@@ -55,14 +59,60 @@ impl ChunkMemory for Kept {
         unsafe { self.instance.areas.table().address(chunk.offset()) }
     }
 
-    /// Of use to the other ends of a shared instance; if there are none, closing the ring frees everything.
-    #[inline]
     fn take_back(&self, chunk: Chunk) {
-        if let Some(ring) = self.instance.producer.lock().as_mut() {
-            // A full ring loses the chunk's place for as long as the instance lasts.
-            if ring.write(chunk.into_entry()) {
-                ring.publish();
+        self.instance.orphans.add(chunk);
+    }
+}
+
+/// Chunks whose owner was gone when they came back: the next end of the instance that publishes returns them. (If
+/// there is none left, closing the last ring frees everything.)
+#[derive(Debug)]
+pub(super) struct Orphans {
+    /// Whether there are any: so that who publishes need not take the lock.
+    any: AtomicBool,
+    chunks: Lock<Vec<Chunk>>,
+}
+
+impl Orphans {
+    #[inline]
+    pub(super) fn new() -> Self {
+        Self {
+            any: AtomicBool::new(false),
+            chunks: Lock::new(Vec::new()),
+        }
+    }
+
+    fn add(&self, chunk: Chunk) {
+        self.chunks.lock().push(chunk);
+        // Relaxed: the list itself is behind the lock; one that is missed is found by the next who looks.
+        self.any.store(true, Ordering::Relaxed);
+    }
+
+    /// Writes as many as there is room for into the ring.
+    #[inline]
+    pub(super) fn return_to(&self, ring: &mut RefillRing) {
+        // Relaxed: as above.
+        if self.any.load(Ordering::Relaxed) {
+            self.return_some(ring);
+        }
+    }
+
+    #[cold]
+    #[inline]
+    fn return_some(&self, ring: &mut RefillRing) {
+        let mut chunks = self.chunks.lock();
+        while let Some(chunk) = chunks.pop() {
+            if let Err(full) = ring.push(chunk) {
+                chunks.push(full.into_chunk());
+                break;
             }
         }
+        self.any.store(!chunks.is_empty(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        // Relaxed: as above.
+        !self.any.load(Ordering::Relaxed)
     }
 }

@@ -104,7 +104,10 @@ impl Drop for OwnedChunk {
             if last == CLOSED || last == ASLEEP {
                 // SAFETY: as above.
                 match unsafe { self.drop_aside(last) } {
-                    Some(now) => last = now,
+                    Some(now) => {
+                        last = now;
+                        continue; // which can be a mark again
+                    }
                     None => return,
                 }
             }
@@ -149,14 +152,7 @@ impl OwnedChunk {
             if home_is.is_ok() {
                 home.signal();
             }
-            let now = home.returned.load(Ordering::Relaxed);
-            // Seldom: look again at what it is now, not at a mark.
-            return if now == ASLEEP || now == CLOSED {
-                // SAFETY: as here.
-                unsafe { self.drop_aside(now) }
-            } else {
-                Some(now)
-            };
+            return Some(home.returned.load(Ordering::Relaxed));
         }
         // Acquire: pairs with the Release with which the owner put the mark there, so that `remaining` is seen.
         fence(Ordering::Acquire);
@@ -294,6 +290,9 @@ impl Recycler {
     /// there is no reason to sleep.
     #[inline]
     pub fn will_sleep(&mut self) -> bool {
+        if !self.back.is_null() {
+            return false; // gathered, and not handed back yet
+        }
         // Relaxed: nothing is handed over. One variable is all there is, so no wake-up is missed: a chunk is
         // dropped before this, and seen, or after it, and sees the mark.
         let (none, relaxed) = (ptr::null_mut(), Ordering::Relaxed);

@@ -84,7 +84,8 @@ impl IfqBuilder {
     }
 
     /// Has the kernel [notify](super::Notification) this ring of what happens to the instance, in completions
-    /// that carry `user_data` (kernel 7.2; registration fails on one that cannot).
+    /// that carry `user_data` (kernel 7.2; registration fails on one that cannot). Choose one that no request on
+    /// that ring has: a notification's result is a small number, which a completion of another kind could mean.
     #[inline]
     pub fn notifications(mut self, user_data: u64) -> Self {
         self.notifications = Some(user_data);

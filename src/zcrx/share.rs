@@ -145,7 +145,7 @@ impl Batch {
     /// Writes as many entries as the ring has room for, and shows them to the kernel.
     #[inline]
     pub(super) fn hand_over(&mut self, instance: &Instance) {
-        if self.len == 0 {
+        if self.len == 0 && !instance.has_orphans() {
             return;
         }
         let mut producer = instance.producer.lock();
@@ -157,6 +157,7 @@ impl Batch {
         while written < self.len && ring.write(unsafe { self.slot(written).read() }) {
             written += 1;
         }
+        instance.return_orphans(ring);
         ring.publish();
         drop(producer);
         for n in written..self.len {

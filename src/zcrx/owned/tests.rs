@@ -190,3 +190,16 @@ fn a_sleeping_owner_is_woken_once() {
     drop(own.recycler);
     assert_eq!(own.dropped.load(Ordering::Relaxed), 1);
 }
+
+#[test]
+fn an_owner_with_a_chunk_at_hand_has_no_reason_to_sleep() {
+    let mut own = setup(None);
+    let owned: Vec<_> = (0..2)
+        .map(|n| own.recycler.own(chunk(n, own.pool)).unwrap())
+        .collect();
+    drop(owned);
+    assert!(own.recycler.next_returned().is_some());
+    assert!(!own.recycler.will_sleep(), "another was gathered with it");
+    assert!(own.recycler.next_returned().is_some());
+    assert!(own.recycler.will_sleep());
+}
