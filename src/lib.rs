@@ -13,6 +13,7 @@
 //!
 //! - `std` (default): conversions to and from `std::os::fd` and `std::io::Error`.
 //! - `alloc` (implied by `std`): [`recv::Receiver`]. Without it everything else works, without an allocator.
+//! - `nic`: module `nic`, which tells what stands in the way of zero-copy receive on a NIC, and sets it up.
 //! - `twin`: module `twin`, the kernel's side of the rings in this process, for tests, fuzzers and benchmarks.
 //! - `bindgen`: generate [`uapi`] at build time from the installed kernel headers (7.3 or newer), or those
 //!   in `ZCRX_SYS_INCLUDE`. Needs libclang.
@@ -34,6 +35,8 @@ mod fd;
 mod index;
 mod lock;
 mod mapping;
+#[cfg(feature = "nic")]
+pub mod nic;
 pub mod recv;
 pub mod ring;
 mod shared;

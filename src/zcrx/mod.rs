@@ -13,7 +13,7 @@ mod chunk;
 mod ctrl;
 mod ifq;
 mod instance;
-mod interface;
+pub(crate) mod interface;
 #[cfg(feature = "alloc")]
 mod kept;
 mod notification;
@@ -29,6 +29,8 @@ mod token;
 pub(crate) use answer::{Answer, Memory, Prepared};
 pub use area::{Area, HUGE_PAGE};
 pub use areas::MAX_AREAS;
+#[cfg(feature = "nic")]
+pub(crate) use causes::preflight;
 pub use chunk::{Chunk, PoolId, Unreturned};
 pub use ifq::{Device, Ifq, NotData, RefillRegion};
 pub use instance::Copies;

@@ -7,6 +7,8 @@
 
 mod control;
 mod known;
+#[cfg(feature = "nic")]
+pub(crate) mod preflight;
 mod process;
 mod registration;
 #[cfg(test)]

@@ -10,8 +10,11 @@ use crate::errno::Errno;
 const HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
 const REQUEST: u16 = 1; // NLM_F_REQUEST
+#[cfg(feature = "nic")]
+const ACKNOWLEDGE: u16 = 4; // NLM_F_ACK
 const NOOP: u16 = 1; // NLMSG_NOOP
-const ERROR: u16 = 2; // NLMSG_ERROR
+/// `NLMSG_ERROR`: a refusal, or without an errno an acknowledgement.
+pub(super) const ERROR: u16 = 2;
 const OVERRUN: u16 = 4; // NLMSG_OVERRUN
 const NESTED: u16 = 0x8000; // NLA_F_NESTED, which younger families insist on in requests
 const TYPE: u16 = 0x3fff; // NLA_TYPE_MASK: without NESTED, and NLA_F_NET_BYTEORDER
@@ -57,6 +60,14 @@ impl Request {
         self.with(inner, value)
     }
 
+    /// Has the kernel acknowledge it, as what sets something and has no other answer needs.
+    #[cfg(feature = "nic")]
+    #[inline]
+    pub(super) fn acknowledged(mut self) -> Self {
+        self.bytes[6..8].copy_from_slice(&(REQUEST | ACKNOWLEDGE).to_ne_bytes());
+        self
+    }
+
     #[inline]
     fn append(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
@@ -94,7 +105,7 @@ pub(super) enum Answer<'a> {
 }
 
 /// The answer to request `sequence` in `datagram`, which holds one message or several. Objects come in
-/// messages of type `kind`; others are passed over.
+/// messages of type `kind`; others are passed over. With [`ERROR`] for it, an acknowledgement is the object.
 #[inline]
 pub(super) fn answer(mut datagram: &[u8], sequence: u32, kind: u16) -> Answer<'_> {
     while let Some(header) = datagram.first_chunk::<HEADER>() {
@@ -114,7 +125,8 @@ pub(super) fn answer(mut datagram: &[u8], sequence: u32, kind: u16) -> Answer<'_
             match half(4) {
                 ERROR => match u32_of_start(payload).map(|code| Errno::from_result(code as i32)) {
                     Some(Some(errno)) => return Answer::Refused(errno),
-                    Some(None) => {} // An acknowledgement.
+                    Some(None) if kind == ERROR => return Answer::Object(payload),
+                    Some(None) => {}
                     None => break,
                 },
                 NOOP | OVERRUN => {}

@@ -5,14 +5,22 @@ mod live;
 mod message;
 mod name;
 mod questions;
+#[cfg(feature = "nic")]
+mod settings;
 mod socket;
 // The answers that were captured are those of a little-endian machine.
 #[cfg(all(test, target_endian = "little"))]
 mod tests;
 
 pub use name::interface_index;
-#[allow(unused_imports, reason = "`Provider` is for inspection")]
+#[cfg_attr(
+    not(feature = "nic"),
+    allow(unused_imports, reason = "`Provider` is for inspection")
+)]
 pub(crate) use questions::{DataSplit, Link, Provider, Queue, Rings};
+
+#[cfg(feature = "nic")]
+pub(crate) use settings::Settings;
 
 use self::questions::{Channels, Family};
 use self::socket::Socket;

@@ -114,15 +114,15 @@ impl Link {
     }
 }
 
-/// Header split (`tcp-data-split`): whether payload gets buffers of its own.
+/// Header split (`tcp-data-split`): whether payload gets buffers of its own; the kernel's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DataSplit {
     /// Not set, and the driver does not say what it does.
-    Unknown,
+    Unknown = 0,
     /// Off.
-    Disabled,
+    Disabled = 1,
     /// On, set by the administrator or by the driver itself; zero-copy receive takes the former only.
-    Enabled,
+    Enabled = 2,
 }
 
 /// What ethtool tells of an interface's rings (linux/ethtool_netlink.h).
@@ -138,6 +138,8 @@ pub(crate) struct Rings {
 
 impl Rings {
     const GET: u8 = 15; // ETHTOOL_MSG_RINGS_GET
+    #[cfg(feature = "nic")]
+    const SET: u8 = 16; // ETHTOOL_MSG_RINGS_SET
     const RX: u16 = 6; // ETHTOOL_A_RINGS_RX
     const DATA_SPLIT: u16 = 11; // ETHTOOL_A_RINGS_TCP_DATA_SPLIT
     const HDS_THRESH: u16 = 17; // ETHTOOL_A_RINGS_HDS_THRESH, kernel 6.14
@@ -145,6 +147,23 @@ impl Rings {
     #[inline]
     pub(super) fn request(family: u16, interface: u32) -> Request {
         ethtool(family, Self::GET, interface)
+    }
+
+    /// Sets header split, and its threshold where one is given: a driver without the setting refuses any.
+    #[cfg(feature = "nic")]
+    #[inline]
+    pub(super) fn set(
+        family: u16,
+        interface: u32,
+        split: DataSplit,
+        thresh: Option<u32>,
+    ) -> Request {
+        let request = ethtool(family, Self::SET, interface).with(Self::DATA_SPLIT, &[split as u8]);
+        let request = match thresh {
+            Some(bytes) => request.with(Self::HDS_THRESH, &bytes.to_ne_bytes()),
+            None => request,
+        };
+        request.acknowledged()
     }
 
     #[inline]

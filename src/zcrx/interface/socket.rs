@@ -21,6 +21,7 @@ const PATIENCE: libc::timeval = libc::timeval {
 /// Most datagrams that are read for one answer.
 const DATAGRAMS: u32 = 8;
 
+#[derive(Debug)]
 pub(super) struct Socket {
     fd: Fd,
     sequence: u32,

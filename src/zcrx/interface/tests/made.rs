@@ -66,6 +66,10 @@ fn of_several_messages_the_one_that_answers_is_found() {
     assert_eq!(answer(&several.concat(), 7, 30), Answer::Object(b"good"));
     assert_eq!(answer(&[done, object].concat(), 7, 30), Answer::End);
     assert_eq!(answer(&acknowledgement, 7, 30), Answer::Nothing);
+    // For what is to be acknowledged, that is the answer.
+    assert_eq!(answer(&acknowledgement, 7, ERROR), Answer::Object(&[0; 4]));
+    let refused = message(20, ERROR, 7, &(-1_i32).to_ne_bytes());
+    assert_eq!(answer(&refused, 7, ERROR), Answer::Refused(Errno::PERM));
     // An error without a number, and one without an errno.
     assert_eq!(
         answer(&message(19, ERROR, 7, b"abc"), 7, 30),

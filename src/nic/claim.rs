@@ -1,0 +1,264 @@
+//! [`claim`]: a NIC's queue set up for zero-copy receive, step by step, and as it was before on drop.
+
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::vec::Vec;
+
+use super::change::{Card, Change, Setting};
+use super::flow::Flow;
+use super::step::{barred, check_flows, rule_failed};
+use super::step::{CHANNELS, HEADER_SPLIT, LOCK, NTUPLE, OPEN, RSS};
+use super::{rules, ClaimError};
+use crate::cause::CauseKind;
+use crate::errno::Errno;
+use crate::error::Error;
+use crate::recv::Source;
+use crate::zcrx::interface::{DataSplit, InterfaceState, Provider};
+use crate::zcrx::{interface_index, preflight};
+
+/// How long to wait for a queue whose receiver has closed: the kernel frees it in its own time, as a rule within
+/// milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A NIC's receive queue that is set up for zero-copy receive. On drop, everything is as it was before.
+///
+/// Drop the [`Receiver`](crate::recv::Receiver) first: while a queue is in use, its settings cannot be taken back.
+/// Dropping the claim waits up to five seconds for that, which is for receivers that have just closed, and leaves
+/// what it then cannot take back; [`release`](Self::release) tells what that was.
+#[derive(Debug)]
+pub struct Claim {
+    card: Card,
+    interface: u32,
+    queue: u32,
+    changes: Vec<Change>,
+    /// Bound to a name that only one socket in the network namespace can have; the kernel frees it if the process
+    /// is killed.
+    _lock: UnixDatagram,
+}
+
+/// Sets up the last receive queue of the interface called `name` for zero-copy receive of `flows`. Takes
+/// CAP_NET_ADMIN.
+///
+/// The steps are those of the kernel's documentation, each only if it is needed: two combined channels at least,
+/// header split on and its threshold 0, RSS away from the queue before anything is registered there, flow rules
+/// on, and one rule for each flow. RSS contexts of the administrator's own are left alone.
+///
+/// # Errors
+///
+/// Which step failed and why; all steps before it were taken back. No or the same flow twice, and port 0, are
+/// refused, and an interface that another claim of this network namespace has. So is one that could not have
+/// zero-copy receive after all steps, for a reason that [`inspect`](super::inspect) tells.
+pub fn claim(name: &str, flows: &[Flow]) -> Result<Claim, ClaimError> {
+    check_flows(flows)?;
+    let interface = interface_index(name)?;
+    let lock = lock(interface).map_err(LOCK.failed(interface))?;
+    let card = Card::open(interface).map_err(OPEN.failed(interface))?;
+    let mut claim = Claim {
+        card,
+        interface,
+        queue: 0,
+        changes: Vec::new(),
+        _lock: lock,
+    };
+    claim.set_up(flows).map_err(|error| {
+        let left = claim.undo(Duration::ZERO); // Nobody had the time to register.
+        ClaimError { error, left }
+    })?;
+    Ok(claim)
+}
+
+fn lock(interface: u32) -> Result<UnixDatagram, Errno> {
+    let name = std::format!("zcrx-sys/nic/{interface}");
+    SocketAddr::from_abstract_name(name)
+        .and_then(|address| UnixDatagram::bind_addr(&address))
+        .map_err(errno)
+}
+
+fn errno(error: io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+impl Claim {
+    /// The number of the queue.
+    pub fn queue(&self) -> u32 {
+        self.queue
+    }
+
+    /// The queue, for a [`ReceiverBuilder`](crate::recv::ReceiverBuilder::source).
+    pub fn source(&self) -> Source {
+        Source::Queue {
+            interface: self.interface,
+            queue: self.queue,
+        }
+    }
+
+    /// What was changed, in order.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Takes back what was changed, as dropping does.
+    ///
+    /// # Errors
+    ///
+    /// What could not be taken back, in the order in which it was changed.
+    pub fn release(mut self) -> Result<(), Vec<Change>> {
+        let left = self.undo(PATIENCE);
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(left),
+        }
+    }
+
+    fn set_up(&mut self, flows: &[Flow]) -> Result<(), Error> {
+        self.check(None)?;
+        self.channels().map_err(CHANNELS.failed(self.interface))?;
+        self.check(Some(self.queue))?;
+        self.header_split()
+            .map_err(HEADER_SPLIT.failed(self.interface))?;
+        self.rss().map_err(RSS.failed(self.interface))?;
+        self.ntuple().map_err(NTUPLE.failed(self.interface))?;
+        flows.iter().try_for_each(|&flow| self.rule(flow))
+    }
+
+    /// Notes what is about to change: should it fail half-way, it is taken back, too.
+    fn note(&mut self, setting: Setting) {
+        self.changes.push(Change(setting));
+    }
+
+    /// Sees to it that there are two queues or more, and takes the last.
+    fn channels(&mut self) -> Result<(), Errno> {
+        let mut channels = self.card.ethtool.channels()?;
+        if channels.receive_queues() < 2 {
+            self.queue = 1;
+            self.note(Setting::Channels {
+                before: channels.combined,
+                after: 2,
+            });
+            self.card.ethtool.set_combined_channels(2)?;
+            channels = self.card.ethtool.channels()?;
+        }
+        self.queue = match channels.receive_queues() {
+            0 | 1 => return Err(Errno::OPNOTSUPP),
+            queues => queues - 1,
+        };
+        Ok(())
+    }
+
+    /// Refuses what no step mends, on `queue` or on the interface as a whole.
+    fn check(&self, queue: Option<u32>) -> Result<(), Error> {
+        use CauseKind::{HeaderSplit, HeaderSplitThreshold, NoQueue};
+        let state = InterfaceState::read(self.interface, queue);
+        let is_mended = |kind| match kind {
+            HeaderSplit | HeaderSplitThreshold => true,
+            NoQueue => queue.is_none(),
+            _ => false,
+        };
+        // The first queue alone is never claimed.
+        let mut obstacles = preflight::obstacles(queue.unwrap_or(1), &state).into_iter();
+        match obstacles.find(|known| !is_mended(known.kind)) {
+            None => Ok(()),
+            Some(known) => Err(barred(self.interface, known)),
+        }
+    }
+
+    /// Asks for header split also where it is on: zero-copy receive wants it from the administrator, and does not
+    /// take it for granted where a driver has it on by itself.
+    fn header_split(&mut self) -> Result<(), Errno> {
+        let rings = self.card.settings.rings()?;
+        let before = rings.data_split.unwrap_or(DataSplit::Unknown);
+        if before != DataSplit::Enabled {
+            self.note(Setting::HeaderSplit { before });
+        }
+        let thresh = rings.hds_thresh.filter(|&bytes| bytes > 0);
+        if let Some(before) = thresh {
+            self.note(Setting::Threshold { before });
+        }
+        let settings = &mut self.card.settings;
+        settings.set_header_split(DataSplit::Enabled, thresh.map(|_| 0))
+    }
+
+    fn rss(&mut self) -> Result<(), Errno> {
+        let before = self.card.ethtool.rss()?;
+        if !before.contains(&self.queue) {
+            return Ok(());
+        }
+        let mut others = (0..self.queue).cycle();
+        let away = |&entry: &u32| match entry == self.queue {
+            true => others.next().unwrap_or(0),
+            false => entry,
+        };
+        let after: Vec<u32> = before.iter().map(away).collect();
+        self.note(Setting::Rss {
+            before,
+            queue: self.queue,
+        });
+        self.card.ethtool.set_rss(&after)
+    }
+
+    fn ntuple(&mut self) -> Result<(), Errno> {
+        if self.card.ethtool.ntuple()? {
+            return Ok(());
+        }
+        self.note(Setting::Ntuple);
+        self.card.ethtool.set_ntuple(true)
+    }
+
+    fn rule(&mut self, flow: Flow) -> Result<(), Error> {
+        let (ethtool, queue) = (&self.card.ethtool, self.queue);
+        let added = match rules::exists(ethtool, flow) {
+            Ok(false) => rules::insert(ethtool, flow, queue),
+            Ok(true) => Err(Errno::EXIST),
+            Err(errno) => Err(errno),
+        };
+        let location = added.map_err(rule_failed(self.interface, flow, queue))?;
+        self.note(Setting::Rule {
+            location,
+            flow,
+            queue,
+        });
+        Ok(())
+    }
+
+    /// Takes back all changes, the last first; answers those that could not be.
+    fn undo(&mut self, patience: Duration) -> Vec<Change> {
+        let mut left = Vec::new();
+        let mut is_free = None;
+        while let Some(change) = self.changes.pop() {
+            // First no more flows to the queue, then its receiver is waited for, then others may use it again.
+            let may =
+                change.is_rule() || *is_free.get_or_insert_with(|| self.wait_for_queue(patience));
+            if !may || change.undo(&mut self.card).is_err() {
+                left.push(change);
+            }
+        }
+        left.reverse();
+        left
+    }
+
+    /// Waits until no zero-copy receiver has the queue; answers whether that came.
+    fn wait_for_queue(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.card.settings.queue(self.queue) {
+                Ok(queue) if queue.provider == Some(Provider::IoUring) => {}
+                // No such queue, or interface: nobody can have it.
+                _ => return true,
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(PAUSE); // The kernel does not tell when it has freed a queue.
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.undo(PATIENCE);
+    }
+}

@@ -1,0 +1,53 @@
+//! [`ClaimError`]: which step of a claim failed, and what could not be taken back.
+
+use core::fmt;
+
+use std::vec::Vec;
+
+use super::change::Change;
+use crate::error::Error;
+
+/// A claim that failed: the step, and why. All that was changed before was taken back.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClaimError {
+    /// The step that failed, and why.
+    pub error: Error,
+    /// What was changed before and could not be taken back; empty as a rule.
+    pub left: Vec<Change>,
+}
+
+impl From<Error> for ClaimError {
+    fn from(error: Error) -> Self {
+        let left = Vec::new();
+        Self { error, left }
+    }
+}
+
+impl fmt::Display for ClaimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)?;
+        for (i, change) in self.left.iter().enumerate() {
+            let before = if i == 0 {
+                "; could not be taken back: "
+            } else {
+                ", "
+            };
+            write!(f, "{before}{change}")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for ClaimError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<ClaimError> for std::io::Error {
+    fn from(error: ClaimError) -> Self {
+        let kind = Self::from(error.error.clone()).kind();
+        Self::new(kind, error)
+    }
+}

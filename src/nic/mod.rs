@@ -1,0 +1,34 @@
+//! A NIC's settings for zero-copy receive: what stands in the way of it, and setting it up with undo.
+//!
+//! [`inspect`] tells, without privileges, why a queue cannot have zero-copy receive and which command mends that.
+//! [`claim`] does what the kernel's documentation of zero-copy receive says (`networking/iou-zcrx.rst`), in the
+//! order in which it is safe, and takes it back when the [`Claim`] drops.
+//!
+//! ```no_run
+//! use zcrx_sys::nic::{self, Flow};
+//! use zcrx_sys::recv::Receiver;
+//!
+//! let claim = nic::claim("eth0", &Flow::both(9999))?;
+//! for change in claim.changes() {
+//!     println!("{change}");
+//! }
+//! let receiver = Receiver::builder().source(claim.source()).build()?;
+//! // ... receive what comes to port 9999 ...
+//! drop(receiver); // before the claim: a queue in use keeps its settings
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod change;
+mod claim;
+mod ethtool;
+mod failure;
+mod flow;
+mod inspect;
+mod rules;
+mod step;
+
+pub use change::Change;
+pub use claim::{claim, Claim};
+pub use failure::ClaimError;
+pub use flow::{Family, Flow};
+pub use inspect::{inspect, Holder, Inspection, Obstacle};

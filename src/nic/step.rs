@@ -1,0 +1,129 @@
+//! The steps of a claim, and what may be behind the failure of each.
+
+use super::flow::Flow;
+use crate::cause::{Cause, Diagnosis, Known};
+use crate::errno::Errno;
+use crate::error::{Attempt, Error, Reason};
+use crate::zcrx::preflight;
+
+/// A step of a claim, and what may be behind its failure.
+pub(super) struct Step {
+    attempt: Attempt,
+    causes: &'static [Cause],
+}
+
+const fn step(what: &'static str, causes: &'static [Cause]) -> Step {
+    let arguments = &["interface"];
+    Step {
+        attempt: Attempt { what, arguments },
+        causes,
+    }
+}
+
+pub(super) static LOCK: Step = step(
+    "claim the interface",
+    &[Cause {
+        cause: "another claim has it",
+        remedy: "end the process that has it",
+    }],
+);
+pub(super) static OPEN: Step = step("read the interface's settings", &[]);
+pub(super) static CHANNELS: Step = step(
+    "set the interface to two combined channels (ethtool -L)",
+    &[Cause {
+        cause: "the driver cannot have two receive queues",
+        remedy: "use another NIC",
+    }],
+);
+pub(super) static HEADER_SPLIT: Step = step(
+    "switch header split on, for packets of any length (ethtool -G)",
+    &[Cause {
+        cause: "the driver cannot split headers from data",
+        remedy: "use a NIC whose driver has zero-copy receive",
+    }],
+);
+pub(super) static RSS: Step = step(
+    "have RSS send flows of others to other queues (ethtool -X)",
+    &[Cause {
+        cause: "the driver's RSS table cannot be set",
+        remedy: "use another NIC",
+    }],
+);
+pub(super) static NTUPLE: Step = step(
+    "switch flow rules on (ethtool -K)",
+    &[Cause {
+        cause: "the driver has no flow rules",
+        remedy: "use another NIC",
+    }],
+);
+static RULE: Attempt = Attempt {
+    what: "add a flow rule (ethtool -N)",
+    arguments: &["interface", "port", "queue"],
+};
+static CLAIM: Attempt = Attempt {
+    what: "claim a queue of the interface",
+    arguments: &["interface"],
+};
+static FLOWS: Attempt = Attempt {
+    what: "claim a queue of the interface",
+    arguments: &["flows"],
+};
+
+impl Step {
+    /// The error of this step for what the kernel answered.
+    pub(super) fn failed(&'static self, interface: u32) -> impl Fn(Errno) -> Error {
+        move |errno| {
+            let general = preflight::of_setting(errno);
+            let diagnosis = general.unwrap_or(Diagnosis::Possible(self.causes));
+            let reason = Reason::Kernel(errno);
+            Error::diagnosed(&self.attempt, [interface.into()], reason, diagnosis)
+        }
+    }
+}
+
+/// The error of adding a rule for what the kernel answered.
+pub(super) fn rule_failed(interface: u32, flow: Flow, queue: u32) -> impl Fn(Errno) -> Error {
+    move |errno| {
+        let causes: &'static [Cause] = match errno {
+            Errno::EXIST => &[Cause {
+                cause: "there is a rule for that flow",
+                remedy: "see it (ethtool -n INTERFACE) and delete it (ethtool -N INTERFACE delete NUMBER)",
+            }],
+            Errno::NOSPC => &[Cause {
+                cause: "the NIC's table of rules is full",
+                remedy: "delete some (ethtool -N INTERFACE delete NUMBER)",
+            }],
+            _ => &[Cause {
+                cause: "the driver has no such flow rules",
+                remedy: "see what it says in the kernel's log (dmesg)",
+            }],
+        };
+        let general = preflight::of_setting(errno);
+        let diagnosis = general.unwrap_or(Diagnosis::Possible(causes));
+        let arguments = [interface.into(), flow.port().into(), queue.into()];
+        Error::diagnosed(&RULE, arguments, Reason::Kernel(errno), diagnosis)
+    }
+}
+
+/// The error for an interface that cannot have zero-copy receive.
+pub(super) fn barred(interface: u32, known: &'static Known) -> Error {
+    let reason = Reason::Unsupported("it cannot have zero-copy receive");
+    let causes = core::slice::from_ref(&known.cause);
+    Error::new(&CLAIM, [interface.into()], reason, causes)
+}
+
+/// Refuses flows that cannot be told apart by rules.
+pub(super) fn check_flows(flows: &[Flow]) -> Result<(), Error> {
+    let twice = |(i, flow)| flows[..i].contains(flow);
+    let must = match flows {
+        [] => "be at least one",
+        _ if flows.iter().any(|flow| flow.port() == 0) => "have ports above 0",
+        _ if flows.iter().enumerate().any(twice) => "differ from each other",
+        _ => return Ok(()),
+    };
+    let reason = Reason::Argument {
+        name: "flows",
+        must,
+    };
+    Err(Error::new(&FLOWS, [flows.len() as u64], reason, &[]))
+}

@@ -1,0 +1,351 @@
+//! `nic::claim` on the software NIC in its default state: every setting has to be as before after each claim, also
+//! after one that failed at any of its steps.
+
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
+
+use zcrx_sys::nic::{self, Family, Flow, Holder};
+use zcrx_sys::recv::Receiver;
+use zcrx_sys::{CauseKind, Errno};
+
+use crate::common::nic::{Nic, V4, V6};
+use crate::common::streams::{transfer, PORT};
+use crate::refuse::refusing;
+use crate::{common, ip, kinds, refusal};
+
+const SNIC: &str = "snic0";
+
+/// The software NIC as a driver brings it up, and its settings then.
+struct Default {
+    nic: Nic,
+    before: String,
+}
+
+impl Default {
+    /// With `channels` queues; everything is as after loading the driver.
+    fn with_channels(channels: u32) -> Option<Self> {
+        let nic = Nic::claim()?;
+        nic.ethtool("-G snic0 tcp-data-split off");
+        nic.ethtool("-X snic0 default");
+        nic.ethtool(&format!("-L snic0 combined {channels}"));
+        nic.ethtool("-K snic0 ntuple off");
+        let before = settings(&nic);
+        Some(Self { nic, before })
+    }
+
+    fn assert_as_before(&self) {
+        assert_eq!(settings(&self.nic), self.before);
+    }
+}
+
+impl Drop for Default {
+    /// For the next test, which finds flow rules on.
+    fn drop(&mut self) {
+        let mut ethtool = Command::new("/usr/sbin/ethtool");
+        let _ = ethtool.args(["-K", SNIC, "ntuple", "on"]).status();
+    }
+}
+
+/// All that ethtool tells of the settings that a claim changes.
+fn settings(nic: &Nic) -> String {
+    let all = ["-g", "-l", "-x", "-k", "-n"].map(|what| nic.ethtool(&format!("{what} {SNIC}")));
+    let threshold = nic::inspect(SNIC, 0).unwrap().header_split_threshold;
+    format!("{}hds-thresh: {threshold:?}\n", all.concat())
+}
+
+/// Receives over the claimed queue, and sees by the card's counters that nothing was copied.
+fn receive_without_a_copy(nic: &Nic, claim: &nic::Claim) {
+    let len = 4 << 20;
+    for address in [V4, V6] {
+        let before = nic.counters(claim.queue());
+        let builder = Receiver::builder().source(claim.source());
+        let mut receiver = builder.build().unwrap();
+        assert_eq!(receiver.source(), claim.source());
+        receiver
+            .listen(TcpListener::bind((address, PORT)).unwrap())
+            .unwrap();
+        let held = nic::inspect(SNIC, claim.queue()).unwrap();
+        assert_eq!(held.holder, Some(Holder::IoUring));
+        assert_eq!(kinds(&held), [Some(CauseKind::QueueTaken)]);
+        transfer(&mut receiver, address, 2, len);
+        let after = nic.counters(claim.queue());
+        assert!(
+            after.since(&before, "provider_bytes") >= 2 * len as u64,
+            "{after:?}"
+        );
+        assert_eq!(after.since(&before, "copied_bytes"), 0, "{after:?}");
+        assert_eq!(after.since(&before, "page_bytes"), 0, "{after:?}");
+        drop(receiver);
+        nic.wait_for_queues();
+    }
+}
+
+fn changes(claim: &nic::Claim) -> Vec<String> {
+    claim.changes().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn setup_of_a_nic_in_its_default_state_is_undone() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let inspection = nic::inspect(SNIC, 3).unwrap();
+    assert_eq!(inspection.driver.as_deref(), Some("softnic"));
+    assert_eq!(
+        kinds(&inspection),
+        [Some(CauseKind::HeaderSplit), None, None]
+    );
+    let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
+    assert_eq!(claim.queue(), 3);
+    assert_eq!(
+        changes(&claim),
+        [
+            "tcp-data-split: off -> on",
+            "RSS: 32 of 128 entries moved from queue 3 to others",
+            "ntuple-filters: off -> on",
+            "flow rule 0: flow-type tcp4 dst-port 9999 action 3",
+            "flow rule 1: flow-type tcp6 dst-port 9999 action 3",
+        ]
+    );
+    assert_eq!(nic::inspect(SNIC, 3).unwrap().obstacles(), []);
+    receive_without_a_copy(&default.nic, &claim);
+    drop(claim);
+    default.assert_as_before();
+}
+
+#[test]
+fn setup_of_a_nic_with_one_queue_is_undone() {
+    let Some(default) = Default::with_channels(1) else {
+        return;
+    };
+    let inspection = nic::inspect(SNIC, 0).unwrap();
+    let first = &inspection.obstacles()[0];
+    assert_eq!(first.remedy, "ethtool -L snic0 combined 2");
+    let claim = nic::claim(SNIC, &[Flow::new(Family::V6, PORT)]).unwrap();
+    assert_eq!(claim.queue(), 1);
+    assert_eq!(changes(&claim)[0], "combined channels: 1 -> 2");
+    assert_eq!(claim.release(), Ok(()));
+    default.assert_as_before();
+}
+
+#[test]
+fn setup_keeps_what_the_administrator_set() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let nic = &default.nic;
+    nic.ethtool("-K snic0 ntuple on");
+    nic.ethtool("-G snic0 tcp-data-split on");
+    nic.header_split_above(256);
+    nic.ethtool("-X snic0 weight 1 2 0 5");
+    nic.ethtool("-N snic0 flow-type tcp4 dst-port 80 action 1 loc 7");
+    let before = settings(nic);
+    assert_eq!(
+        kinds(&nic::inspect(SNIC, 3).unwrap()),
+        [Some(CauseKind::HeaderSplitThreshold), None]
+    );
+    let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
+    assert_eq!(changes(&claim)[0], "hds-thresh: 256 -> 0");
+    assert_eq!(claim.changes().len(), 4, "{:?}", claim.changes());
+    // Somebody deletes one of its rules, and puts another in its place: that is theirs.
+    nic.ethtool("-N snic0 delete 0");
+    nic.ethtool("-N snic0 flow-type tcp4 dst-port 81 action 1 loc 0");
+    drop(claim);
+    nic.ethtool("-N snic0 delete 0");
+    assert_eq!(settings(nic), before);
+    nic.ethtool("-G snic0 tcp-data-split on");
+    nic.header_split_above(0);
+}
+
+#[test]
+fn setup_of_a_claimed_nic_is_refused() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
+    let during = settings(&default.nic);
+    let error = refusal(SNIC, &Flow::both(PORT + 1));
+    assert!(
+        error.to_string().contains("another claim has it"),
+        "{error}"
+    );
+    assert_eq!(settings(&default.nic), during);
+    drop(claim);
+    default.assert_as_before();
+    drop(nic::claim(SNIC, &Flow::both(PORT + 1)).unwrap());
+    default.assert_as_before();
+}
+
+#[test]
+fn setup_without_privilege_changes_nothing_and_names_setcap() {
+    let Some(default) = Default::with_channels(1) else {
+        return;
+    };
+    let error = thread::spawn(|| {
+        common::drop_capability(common::CAP_NET_ADMIN);
+        refusal(SNIC, &Flow::both(PORT)).error
+    });
+    let error = error.join().unwrap();
+    assert_eq!(error.kind(), Some(CauseKind::Privilege), "{error}");
+    assert!(
+        error.to_string().contains("setcap cap_net_admin+ep"),
+        "{error}"
+    );
+    default.assert_as_before();
+}
+
+#[test]
+fn setup_is_refused_on_an_interface_that_is_down() {
+    let Some(default) = Default::with_channels(1) else {
+        return;
+    };
+    assert!(ip("link set snic0 down"));
+    let error = refusal(SNIC, &Flow::both(PORT));
+    assert!(ip("link set snic0 up"));
+    assert!(ip("addr add fd00::1/64 dev snic0 nodad")); // IPv6 addresses went with it
+    assert!(
+        error.to_string().contains("the interface is down"),
+        "{error}"
+    );
+    default.assert_as_before();
+}
+
+#[test]
+fn setup_that_finds_no_room_for_a_rule_is_undone() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let nic = &default.nic;
+    nic.ethtool("-K snic0 ntuple on");
+    for location in 0.. {
+        let rule = format!(
+            "-N {SNIC} flow-type tcp4 dst-port {} action 0 loc {location}",
+            20_000 + location
+        );
+        let mut ethtool = Command::new("/usr/sbin/ethtool");
+        if !ethtool
+            .args(rule.split(' '))
+            .output()
+            .unwrap()
+            .status
+            .success()
+        {
+            break;
+        }
+    }
+    nic.ethtool("-N snic0 delete 5");
+    let before = settings(nic);
+    // There is room for the first rule, and none for the second.
+    let error = refusal(SNIC, &Flow::both(PORT));
+    assert_eq!(error.error.errno(), Some(Errno::NOSPC), "{error}");
+    assert!(error.to_string().contains("add a flow rule"), "{error}");
+    assert_eq!(settings(nic), before);
+    // A flow that has a rule already.
+    let error = refusal(SNIC, &[Flow::new(Family::V4, 20_001)]);
+    assert_eq!(error.error.errno(), Some(Errno::EXIST), "{error}");
+    assert_eq!(settings(nic), before);
+}
+
+#[test]
+fn setup_that_is_dropped_before_its_receiver_leaves_the_queue_alone() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
+    let receiver = Receiver::builder().source(claim.source()).build().unwrap();
+    let left = claim.release().unwrap_err();
+    assert_eq!(
+        left.len(),
+        3,
+        "the rules are gone, the rest had to stay: {left:?}"
+    );
+    let inspection = nic::inspect(SNIC, 3).unwrap();
+    assert_eq!((inspection.rules, inspection.rss), (Some(0), Some(false)));
+    // One whose receiver has just closed is waited for.
+    drop(receiver);
+    default.nic.wait_for_queues();
+    default.nic.ethtool("-G snic0 tcp-data-split off");
+    default.nic.ethtool("-X snic0 default");
+    default.nic.ethtool("-K snic0 ntuple off");
+    default.assert_as_before();
+    let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
+    drop(Receiver::builder().source(claim.source()).build().unwrap());
+    assert_eq!(claim.release(), Ok(()));
+    default.assert_as_before();
+}
+
+#[test]
+fn setup_of_a_card_that_is_pulled_out_ends() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
+    default.nic.control("remove", SNIC);
+    assert_eq!(claim.release(), Ok(()), "nothing is left to be taken back");
+    refusal(SNIC, &Flow::both(PORT));
+    drop(default);
+}
+
+#[test]
+fn setup_that_fails_at_any_call_is_undone() {
+    let Some(default) = Default::with_channels(1) else {
+        return;
+    };
+    default.nic.header_split_above(256);
+    let before = settings(&default.nic);
+    let flows = Flow::both(PORT);
+    let claim = || nic::claim(SNIC, &flows);
+    let mut failed = Vec::new();
+    for nth in 0.. {
+        let (error, struck) = refusing(nth, claim, |claim| claim.err());
+        assert_eq!(
+            settings(&default.nic),
+            before,
+            "after call {nth}: {error:?}"
+        );
+        if !struck {
+            assert!(error.is_none(), "{error:?}");
+            break;
+        }
+        if let Some(error) = error {
+            assert!(error.left.is_empty(), "{error}");
+            failed.push(error.error.attempt().what);
+        }
+    }
+    failed.dedup();
+    let steps = [
+        "read the interface's settings",
+        "set the interface to two combined channels (ethtool -L)",
+        "switch header split on, for packets of any length (ethtool -G)",
+        "have RSS send flows of others to other queues (ethtool -X)",
+        "switch flow rules on (ethtool -K)",
+        "add a flow rule (ethtool -N)",
+    ];
+    assert_eq!(failed, steps);
+    default.nic.header_split_above(0);
+}
+
+#[test]
+fn setup_of_a_card_that_wants_to_be_told_locations_is_undone() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    const ANY: &str = "/sys/module/softnic/parameters/any_location";
+    std::fs::write(ANY, "0").unwrap();
+    let claim = nic::claim(SNIC, &Flow::both(PORT));
+    std::fs::write(ANY, "1").unwrap();
+    let claim = claim.unwrap();
+    let rules = &changes(&claim)[3..];
+    assert_eq!(
+        rules[0],
+        "flow rule 63: flow-type tcp4 dst-port 9999 action 3"
+    );
+    assert_eq!(
+        rules[1],
+        "flow rule 62: flow-type tcp6 dst-port 9999 action 3"
+    );
+    receive_without_a_copy(&default.nic, &claim);
+    drop(claim);
+    default.assert_as_before();
+}
