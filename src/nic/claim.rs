@@ -3,12 +3,13 @@
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 use std::vec::Vec;
 
 use super::change::{Card, Change, Setting};
 use super::flow::Flow;
+use super::record::Place;
 use super::step::{barred, check_flows, rule_failed};
 use super::step::{CHANNELS, HEADER_SPLIT, LOCK, NTUPLE, OPEN, RSS};
 use super::{rules, ClaimError};
@@ -16,13 +17,8 @@ use crate::cause::CauseKind;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::recv::Source;
-use crate::zcrx::interface::{DataSplit, InterfaceState, Provider};
+use crate::zcrx::interface::{DataSplit, InterfaceState};
 use crate::zcrx::{interface_index, preflight};
-
-/// How long to wait for a queue whose receiver has closed: the kernel frees it in its own time, as a rule within
-/// milliseconds.
-const PATIENCE: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// A NIC's receive queue that is set up for zero-copy receive. On drop, everything is as it was before.
 ///
@@ -31,13 +27,15 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// what it then cannot take back; [`release`](Self::release) tells what that was.
 #[derive(Debug)]
 pub struct Claim {
-    card: Card,
-    interface: u32,
-    queue: u32,
-    changes: Vec<Change>,
+    pub(super) card: Card,
+    pub(super) interface: u32,
+    pub(super) queue: u32,
+    pub(super) changes: Vec<Change>,
+    /// The file that has the changes, too.
+    pub(super) record: Option<(PathBuf, Place)>,
     /// Bound to a name that only one socket in the network namespace can have; the kernel frees it if the process
     /// is killed.
-    _lock: UnixDatagram,
+    pub(super) _lock: UnixDatagram,
 }
 
 /// Sets up the last receive queue of the interface called `name` for zero-copy receive of `flows`. Takes
@@ -62,16 +60,17 @@ pub fn claim(name: &str, flows: &[Flow]) -> Result<Claim, ClaimError> {
         interface,
         queue: 0,
         changes: Vec::new(),
+        record: None,
         _lock: lock,
     };
     claim.set_up(flows).map_err(|error| {
         let left = claim.undo(Duration::ZERO); // Nobody had the time to register.
-        ClaimError { error, left }
+        ClaimError::new(error, left)
     })?;
     Ok(claim)
 }
 
-fn lock(interface: u32) -> Result<UnixDatagram, Errno> {
+pub(super) fn lock(interface: u32) -> Result<UnixDatagram, Errno> {
     let name = std::format!("zcrx-sys/nic/{interface}");
     SocketAddr::from_abstract_name(name)
         .and_then(|address| UnixDatagram::bind_addr(&address))
@@ -99,19 +98,6 @@ impl Claim {
     /// What was changed, in order.
     pub fn changes(&self) -> &[Change] {
         &self.changes
-    }
-
-    /// Takes back what was changed, as dropping does.
-    ///
-    /// # Errors
-    ///
-    /// What could not be taken back, in the order in which it was changed.
-    pub fn release(mut self) -> Result<(), Vec<Change>> {
-        let left = self.undo(PATIENCE);
-        match left.is_empty() {
-            true => Ok(()),
-            false => Err(left),
-        }
     }
 
     fn set_up(&mut self, flows: &[Flow]) -> Result<(), Error> {
@@ -222,43 +208,5 @@ impl Claim {
             queue,
         });
         Ok(())
-    }
-
-    /// Takes back all changes, the last first; answers those that could not be.
-    fn undo(&mut self, patience: Duration) -> Vec<Change> {
-        let mut left = Vec::new();
-        let mut is_free = None;
-        while let Some(change) = self.changes.pop() {
-            // First no more flows to the queue, then its receiver is waited for, then others may use it again.
-            let may =
-                change.is_rule() || *is_free.get_or_insert_with(|| self.wait_for_queue(patience));
-            if !may || change.undo(&mut self.card).is_err() {
-                left.push(change);
-            }
-        }
-        left.reverse();
-        left
-    }
-
-    /// Waits until no zero-copy receiver has the queue; answers whether that came.
-    fn wait_for_queue(&mut self, patience: Duration) -> bool {
-        let deadline = Instant::now() + patience;
-        loop {
-            match self.card.settings.queue(self.queue) {
-                Ok(queue) if queue.provider == Some(Provider::IoUring) => {}
-                // No such queue, or interface: nobody can have it.
-                _ => return true,
-            }
-            if Instant::now() >= deadline {
-                return false;
-            }
-            thread::sleep(PAUSE); // The kernel does not tell when it has freed a queue.
-        }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.undo(PATIENCE);
     }
 }

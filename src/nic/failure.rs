@@ -5,16 +5,26 @@ use core::fmt;
 use std::vec::Vec;
 
 use super::change::Change;
+use crate::errno::Errno;
 use crate::error::Error;
 
-/// A claim that failed: the step, and why. All that was changed before was taken back.
+/// A claim that failed, or could not be taken back: the step, and why.
+///
+/// What a claim changed before it failed was taken back.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClaimError {
     /// The step that failed, and why.
     pub error: Error,
-    /// What was changed before and could not be taken back; empty as a rule.
+    /// What was changed and could not be taken back; empty as a rule.
     pub left: Vec<Change>,
+}
+
+impl ClaimError {
+    pub(super) fn new(error: Error, left: Vec<(Change, Errno)>) -> Self {
+        let left = left.into_iter().map(|(change, _)| change).collect();
+        Self { error, left }
+    }
 }
 
 impl From<Error> for ClaimError {
@@ -28,11 +38,7 @@ impl fmt::Display for ClaimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)?;
         for (i, change) in self.left.iter().enumerate() {
-            let before = if i == 0 {
-                "; could not be taken back: "
-            } else {
-                ", "
-            };
+            let before = if i == 0 { "; left: " } else { ", " };
             write!(f, "{before}{change}")?;
         }
         Ok(())

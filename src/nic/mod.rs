@@ -2,7 +2,8 @@
 //!
 //! [`inspect`] tells, without privileges, why a queue cannot have zero-copy receive and which command mends that.
 //! [`claim`] does what the kernel's documentation of zero-copy receive says (`networking/iou-zcrx.rst`), in the
-//! order in which it is safe, and takes it back when the [`Claim`] drops.
+//! order in which it is safe, and takes it back when the [`Claim`] drops. A claim that is recorded in a file
+//! ([`Claim::record_to`]) can be taken back by [`undo`] after its owner was killed.
 //!
 //! ```no_run
 //! use zcrx_sys::nic::{self, Flow};
@@ -24,11 +25,14 @@ mod ethtool;
 mod failure;
 mod flow;
 mod inspect;
+mod record;
 mod rules;
 mod step;
+mod undo;
 
 pub use change::Change;
 pub use claim::{claim, Claim};
 pub use failure::ClaimError;
 pub use flow::{Family, Flow};
 pub use inspect::{inspect, Holder, Inspection, Obstacle};
+pub use undo::undo;

@@ -56,6 +56,13 @@ pub(super) static NTUPLE: Step = step(
         remedy: "use another NIC",
     }],
 );
+pub(super) static UNDO: Step = step(
+    "take back what a claim has changed",
+    &[Cause {
+        cause: "a receiver has the queue",
+        remedy: "drop it first, or end its process",
+    }],
+);
 static RULE: Attempt = Attempt {
     what: "add a flow rule (ethtool -N)",
     arguments: &["interface", "port", "queue"],

@@ -1,8 +1,12 @@
 //! `nic::claim` on the software NIC in its default state: every setting has to be as before after each claim, also
 //! after one that failed at any of its steps.
 
+use std::env;
+use std::fs;
+use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use zcrx_sys::nic::{self, Family, Flow, Holder};
@@ -125,7 +129,7 @@ fn setup_of_a_nic_with_one_queue_is_undone() {
     let claim = nic::claim(SNIC, &[Flow::new(Family::V6, PORT)]).unwrap();
     assert_eq!(claim.queue(), 1);
     assert_eq!(changes(&claim)[0], "combined channels: 1 -> 2");
-    assert_eq!(claim.release(), Ok(()));
+    claim.release().unwrap();
     default.assert_as_before();
 }
 
@@ -254,7 +258,12 @@ fn setup_that_is_dropped_before_its_receiver_leaves_the_queue_alone() {
     };
     let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
     let receiver = Receiver::builder().source(claim.source()).build().unwrap();
-    let left = claim.release().unwrap_err();
+    let error = claim.release().unwrap_err();
+    assert!(
+        error.to_string().contains("a receiver has the queue"),
+        "{error}"
+    );
+    let left = error.left;
     assert_eq!(
         left.len(),
         3,
@@ -271,7 +280,7 @@ fn setup_that_is_dropped_before_its_receiver_leaves_the_queue_alone() {
     default.assert_as_before();
     let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
     drop(Receiver::builder().source(claim.source()).build().unwrap());
-    assert_eq!(claim.release(), Ok(()));
+    claim.release().unwrap();
     default.assert_as_before();
 }
 
@@ -282,7 +291,7 @@ fn setup_of_a_card_that_is_pulled_out_ends() {
     };
     let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
     default.nic.control("remove", SNIC);
-    assert_eq!(claim.release(), Ok(()), "nothing is left to be taken back");
+    claim.release().unwrap(); // Nothing is left to be taken back.
     refusal(SNIC, &Flow::both(PORT));
     drop(default);
 }
@@ -332,9 +341,9 @@ fn setup_of_a_card_that_wants_to_be_told_locations_is_undone() {
         return;
     };
     const ANY: &str = "/sys/module/softnic/parameters/any_location";
-    std::fs::write(ANY, "0").unwrap();
+    fs::write(ANY, "0").unwrap();
     let claim = nic::claim(SNIC, &Flow::both(PORT));
-    std::fs::write(ANY, "1").unwrap();
+    fs::write(ANY, "1").unwrap();
     let claim = claim.unwrap();
     let rules = &changes(&claim)[3..];
     assert_eq!(
@@ -348,4 +357,88 @@ fn setup_of_a_card_that_wants_to_be_told_locations_is_undone() {
     receive_without_a_copy(&default.nic, &claim);
     drop(claim);
     default.assert_as_before();
+}
+
+/// Claims, says so, and receives until it is killed: the child of the test below.
+fn own_until_killed(record: &Path) -> ! {
+    let mut claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
+    claim.record_to(record).unwrap();
+    let _receiver = Receiver::builder().source(claim.source()).build().unwrap();
+    println!("claimed");
+    loop {
+        thread::park();
+    }
+}
+
+#[test]
+fn setup_of_an_owner_that_is_killed_is_undone_from_its_record() {
+    const CHILD: &str = "ZCRX_TEST_SETUP_RECORD";
+    if let Some(record) = env::var_os(CHILD) {
+        own_until_killed(record.as_ref());
+    }
+    let Some(default) = Default::with_channels(1) else {
+        return;
+    };
+    let record = env::temp_dir().join(format!("setup-record-{}", std::process::id()));
+    let test = "card::setup_of_an_owner_that_is_killed_is_undone_from_its_record";
+    let mut owner = Command::new(env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env(CHILD, &record)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
+    let claimed = lines.any(|line| line.unwrap().contains("claimed"));
+    assert!(claimed, "{:?}", owner.wait());
+    let living = nic::undo(&record).unwrap_err();
+    assert_eq!(living.kind(), io::ErrorKind::AddrInUse, "{living}");
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    assert_ne!(settings(&default.nic), default.before);
+    // Who may not undo keeps the record.
+    let (path, during) = (record.clone(), settings(&default.nic));
+    let unprivileged = thread::spawn(move || {
+        common::drop_capability(common::CAP_NET_ADMIN);
+        nic::undo(path).unwrap_err()
+    });
+    let error = unprivileged.join().unwrap();
+    assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
+    assert!(error.to_string().contains("setcap"), "{error}");
+    assert_eq!(settings(&default.nic), during);
+    let undone = nic::undo(&record).unwrap();
+    assert_eq!(undone.len(), 6, "{undone:?}");
+    default.assert_as_before();
+    assert!(!record.exists());
+    let gone = nic::undo(&record).unwrap_err();
+    assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+}
+
+#[test]
+fn setup_takes_its_record_away_and_overwrites_no_other() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let record = env::temp_dir().join(format!("setup-other-{}", std::process::id()));
+    let mut claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
+    let earlier = record.with_extension("earlier");
+    claim.record_to(&earlier).unwrap();
+    claim.record_to(&record).unwrap();
+    assert!(!earlier.exists());
+    let again = claim.record_to(&record).unwrap_err();
+    assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+    let text = fs::read_to_string(&record).unwrap();
+    drop(claim);
+    assert!(!record.exists());
+    default.assert_as_before();
+    // Of another boot, and of another network namespace.
+    let field = |name| {
+        let line = |line: &&str| line.starts_with(name);
+        text.lines().find(line).unwrap()
+    };
+    fs::write(&record, text.replace(field("namespace"), "namespace 1")).unwrap();
+    let elsewhere = nic::undo(&record).unwrap_err();
+    assert_eq!(elsewhere.kind(), io::ErrorKind::InvalidInput, "{elsewhere}");
+    fs::write(&record, text.replace(field("boot"), "boot 1")).unwrap();
+    assert_eq!(nic::undo(&record).unwrap(), []);
+    assert!(!record.exists());
 }

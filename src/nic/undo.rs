@@ -1,0 +1,157 @@
+//! Taking back what a claim has changed: when it drops, and when its owner was killed, from its record.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+use std::vec::Vec;
+
+use super::change::{Card, Change};
+use super::claim::{lock, Claim};
+use super::record::{Place, Record};
+use super::step::UNDO;
+use super::ClaimError;
+use crate::errno::Errno;
+use crate::zcrx::interface::Provider;
+
+/// How long to wait for a queue whose receiver has closed: the kernel frees it in its own time, as a rule within
+/// milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Takes back what a claim has changed whose owner was killed, from the file that [`Claim::record_to`] wrote. Takes
+/// CAP_NET_ADMIN.
+///
+/// Answers what was taken back, which is nothing if the system has been started anew since: then the settings are
+/// gone, too. The file is gone after that.
+///
+/// # Errors
+///
+/// - The file cannot be read, or is no whole record (`InvalidData`).
+/// - It is of another network namespace (`InvalidInput`).
+/// - The claim's owner lives (`AddrInUse`).
+/// - A change cannot be taken back. The file holds from then on what is left.
+pub fn undo(path: impl AsRef<Path>) -> io::Result<Vec<Change>> {
+    let path = path.as_ref();
+    let record = Record::read(path)?;
+    let here = Place::here()?;
+    if record.place.boot != here.boot {
+        fs::remove_file(path)?;
+        return Ok(Vec::new());
+    }
+    if record.place.namespace != here.namespace {
+        let what = "the record is of another network namespace: undo it there";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
+    let claim = Claim {
+        card: Card::open(record.interface)?,
+        interface: record.interface,
+        queue: record.queue,
+        changes: record.changes.clone(),
+        record: Some((path.to_path_buf(), here)),
+        _lock: lock(record.interface)?,
+    };
+    match claim.release() {
+        Ok(()) => Ok(record.changes),
+        Err(left) => Err(left.into()),
+    }
+}
+
+impl Claim {
+    /// Writes what was changed to a file at `path`, from which [`undo`] can take it back if this process is
+    /// killed. When the claim has taken everything back, the file is gone. One record at a time: an earlier one
+    /// goes.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or is there already (`AlreadyExists`): then it is that of a claim whose owner
+    /// was killed, and [`undo`] comes first, before there is a new claim.
+    pub fn record_to(&mut self, path: impl AsRef<Path>) -> io::Result<()> {
+        let (path, place) = (path.as_ref(), Place::here()?);
+        self.as_recorded(&place, &self.changes).create(path)?;
+        match self.record.replace((path.to_path_buf(), place)) {
+            Some((elsewhere, _)) => fs::remove_file(elsewhere),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes back what was changed, as dropping does.
+    ///
+    /// # Errors
+    ///
+    /// What could not be taken back, in the order in which it was changed, and why the first of it could not.
+    pub fn release(mut self) -> Result<(), ClaimError> {
+        let left = self.undo(PATIENCE);
+        match left.first() {
+            None => Ok(()),
+            Some(&(_, errno)) => {
+                let error = UNDO.failed(self.interface)(errno);
+                Err(ClaimError::new(error, left))
+            }
+        }
+    }
+
+    fn as_recorded(&self, place: &Place, changes: &[Change]) -> Record {
+        Record {
+            place: place.clone(),
+            interface: self.interface,
+            queue: self.queue,
+            changes: changes.to_vec(),
+        }
+    }
+
+    /// Takes back all changes, the last first; answers those that could not be.
+    pub(super) fn undo(&mut self, patience: Duration) -> Vec<(Change, Errno)> {
+        let mut left = Vec::new();
+        let mut is_free = None;
+        while let Some(change) = self.changes.pop() {
+            // First no more flows to the queue, then its receiver is waited for, then others may use it again.
+            let undone = if change.is_rule()
+                || *is_free.get_or_insert_with(|| self.wait_for_queue(patience))
+            {
+                change.undo(&mut self.card)
+            } else {
+                Err(Errno::BUSY)
+            };
+            if let Err(errno) = undone {
+                left.push((change, errno));
+            }
+        }
+        left.reverse();
+        if let Some((path, place)) = self.record.take() {
+            // Nobody is there to be told, and a record that says too much does no harm: what is so already is
+            // left alone.
+            let _ = match left.is_empty() {
+                true => fs::remove_file(path),
+                false => {
+                    let left: Vec<_> = left.iter().map(|(change, _)| change.clone()).collect();
+                    self.as_recorded(&place, &left).replace(&path)
+                }
+            };
+        }
+        left
+    }
+
+    /// Waits until no zero-copy receiver has the queue; answers whether that came.
+    fn wait_for_queue(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.card.settings.queue(self.queue) {
+                Ok(queue) if queue.provider == Some(Provider::IoUring) => {}
+                // No such queue, or interface: nobody can have it.
+                _ => return true,
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(PAUSE); // The kernel does not tell when it has freed a queue.
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.undo(PATIENCE);
+    }
+}
