@@ -40,6 +40,7 @@ pub mod nic;
 pub mod recv;
 pub mod ring;
 mod shared;
+mod sync;
 mod syscall;
 #[cfg(any(test, feature = "twin"))]
 pub mod twin;

@@ -3,7 +3,8 @@
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::sync::{futex_wait, futex_wake_one, AtomicU32, Ordering};
 
 /// A value that one thread at a time can get at. Waiters sleep in the kernel (futex).
 ///
@@ -51,23 +52,8 @@ impl<T> Lock<T> {
     fn wait(&self) {
         // Acquire: as in lock().
         while self.state.swap(AWAITED, Ordering::Acquire) != FREE {
-            self.futex(libc::FUTEX_WAIT, AWAITED);
+            futex_wait(&self.state, AWAITED);
         }
-    }
-
-    /// Sleeps as long as the state is `value`, or wakes `value` sleepers.
-    fn futex(&self, operation: libc::c_int, value: u32) {
-        // SAFETY: the word is this lock's own and lives during the call; no time-out is passed. An error
-        // (a signal, another value) only means to look again.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                self.state.as_ptr(),
-                operation | libc::FUTEX_PRIVATE_FLAG,
-                value,
-                core::ptr::null::<libc::timespec>(),
-            )
-        };
     }
 }
 
@@ -102,10 +88,13 @@ impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         // Release: pairs with the Acquire of the next holder.
         if self.lock.state.swap(FREE, Ordering::Release) == AWAITED {
-            self.lock.futex(libc::FUTEX_WAKE, 1);
+            futex_wake_one(&self.lock.state);
         }
     }
 }
+
+#[cfg(all(loom, test))]
+mod models;
 
 #[cfg(test)]
 mod tests {

@@ -3,10 +3,10 @@
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{fence, AtomicUsize, Ordering};
 
 use crate::errno::Errno;
 use crate::mapping::{page_size, Mapping};
+use crate::sync::{fence, AtomicUsize, Ordering};
 
 /// A holder of a value that lives until its last holder is gone: `Arc`, in a mapping of its own.
 #[derive(Debug)]
@@ -113,6 +113,9 @@ impl<T> Drop for Shared<T> {
         drop(memory);
     }
 }
+
+#[cfg(all(loom, test))]
+mod models;
 
 #[cfg(test)]
 mod tests {

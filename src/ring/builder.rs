@@ -1,7 +1,6 @@
 //! Setting a ring up: which flags are asked for, and what is checked about the kernel's answer.
 
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
 
 use super::cq::CompletionQueue;
 use super::cqe::CqeLayout;
@@ -15,6 +14,7 @@ use crate::error::{Attempt, Cause, Error, Reason};
 use crate::fd::Fd;
 use crate::index::Index;
 use crate::mapping::Mapping;
+use crate::sync::AtomicU32;
 use crate::syscall;
 use crate::uapi::{self, io_uring_params};
 

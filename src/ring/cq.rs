@@ -1,10 +1,10 @@
 //! The completion queue: the cursor that owns the stride.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::cqe::{Cqe, CqeLayout, Entry, MalformedCqe};
 use crate::index::Index;
+use crate::sync::{reads, AtomicU32, Ordering};
 use crate::uapi::io_uring_cqe;
 
 /// The consumer's end of a completion queue.
@@ -187,6 +187,7 @@ impl Cursor {
             // published past it, so a plain read does not race.
             let (at, user_data, res, flags) = unsafe {
                 let at = self.slots.add(slot as usize * self.layout.slot_size());
+                reads(at);
                 let cqe = at.cast::<io_uring_cqe>().as_ptr();
                 (at, (*cqe).user_data, (*cqe).res, (*cqe).flags)
             };
@@ -199,7 +200,10 @@ impl Cursor {
                 Entry::Wide => {
                     // SAFETY: a wide entry is 32 bytes inside the array: one slot of 32, or two of
                     // 16 that classify() found before the array's end and before the tail.
-                    let extra = unsafe { at.add(16).cast::<[u64; 2]>().read() };
+                    let extra = unsafe { at.add(16).cast::<[u64; 2]>() };
+                    reads(extra);
+                    // SAFETY: as above.
+                    let extra = unsafe { extra.read() };
                     Ok(Cqe::wide(user_data, res, flags, extra))
                 }
             });
@@ -234,6 +238,9 @@ impl Drop for Completions<'_> {
         self.queue.publish();
     }
 }
+
+#[cfg(all(loom, test))]
+mod models;
 
 #[cfg(test)]
 mod tests {

@@ -40,7 +40,6 @@ mod time;
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
@@ -58,6 +57,7 @@ pub use sqe::Sqe;
 
 use crate::error::Cause;
 use crate::mapping::Mapping;
+use crate::sync::{AtomicU32, Ordering};
 use crate::uapi;
 use descriptor::Descriptor;
 use sq::SubmissionQueue;

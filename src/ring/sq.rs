@@ -1,12 +1,12 @@
 //! The submission queue: entries are written into slots, and published all at once.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use super::sqe::Sqe;
 use super::time;
 use crate::index::Index;
+use crate::sync::{AtomicU32, Ordering};
 use crate::uapi::{self, __kernel_timespec, io_uring_sqe};
 
 /// The submission queue is full: submit what is in it, then push again.

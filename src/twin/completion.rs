@@ -3,11 +3,11 @@
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering;
 
 use super::Words;
 use crate::index::Index;
 use crate::ring::{CompletionQueue, CqeLayout};
+use crate::sync::{track, writes, Ordering};
 use crate::uapi::{IORING_CQE_F_32, IORING_CQE_F_SKIP};
 
 /// The kernel's end of a completion queue: the producer.
@@ -41,7 +41,9 @@ impl CompletionTwin {
     /// There may be one consumer at a time, and the twin must outlive it.
     pub unsafe fn queue(&mut self) -> CompletionQueue {
         let (head, tail) = self.words.pointers();
-        let slots = NonNull::from(&mut self.slots[0]).cast();
+        let slots = NonNull::from(&mut self.slots[0]);
+        track(slots, self.slots.len());
+        let slots = slots.cast();
         // SAFETY: the words and the array live on the heap until the twin is dropped, which the
         // caller keeps from happening; the twin writes only the tail, and slots that are free.
         unsafe { CompletionQueue::from_raw_parts(head, tail, slots, self.entries, self.layout) }
@@ -57,8 +59,10 @@ impl CompletionTwin {
     pub fn put(&mut self, half: usize, words: [u64; 2]) {
         let slot = self.tail.slot(self.entries - 1) as usize;
         let at = slot * self.layout.slot_size() / 16 + half;
+        let half = &self.slots[at % self.slots.len()];
+        writes(NonNull::from(half));
         // SAFETY: the slot is free or unpublished, so the consumer does not read it.
-        unsafe { *self.slots[at % self.slots.len()].get() = words };
+        unsafe { *half.get() = words };
     }
 
     /// Publishes `slots` slots (`io_commit_cqring`).

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 use libc::c_int;
 
@@ -11,6 +10,7 @@ use crate::errno::Errno;
 use crate::fd::Fd;
 use crate::index::Index;
 use crate::mapping::{page_size, Mapping};
+use crate::sync::{AtomicU32, Ordering};
 use crate::uapi::{
     io_uring_zcrx_ifq_reg, io_uring_zcrx_rqe, IORING_CQE_F_MORE, IORING_ZCRX_AREA_SHIFT,
 };

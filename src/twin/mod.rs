@@ -6,7 +6,8 @@
 
 use alloc::boxed::Box;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
+
+use crate::sync::AtomicU32;
 
 mod completion;
 mod instance;

@@ -3,10 +3,10 @@
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering;
 
 use super::Words;
 use crate::index::Index;
+use crate::sync::{reads, track, Ordering};
 use crate::uapi::io_uring_zcrx_rqe;
 use crate::zcrx::{PoolId, RefillRing};
 
@@ -37,6 +37,7 @@ impl RefillTwin {
     pub unsafe fn ring(&mut self, pool: PoolId) -> RefillRing {
         let (head, tail) = self.words.pointers();
         let first = NonNull::from(&mut self.entries[0]).cast();
+        track(first, self.entries.len());
         // SAFETY: the words and the array live on the heap until the twin is dropped, which the
         // caller keeps from happening; the twin writes only the head, and reads published entries.
         unsafe { RefillRing::from_raw_parts(head, tail, first, self.entries.len() as u32, pool) }
@@ -54,9 +55,11 @@ impl RefillTwin {
             return None;
         }
         let slot = self.head.slot(self.entries.len() as u32 - 1);
+        let entry = &self.entries[slot as usize];
+        reads(NonNull::from(entry));
         // SAFETY: slot lies inside the array; the producer published the entry and leaves it alone
         // until the head passes it.
-        let entry = unsafe { *self.entries[slot as usize].get() };
+        let entry = unsafe { *entry.get() };
         self.head = self.head.advanced(1);
         self.set_head(self.head.get());
         Some(entry)

@@ -1,7 +1,6 @@
 //! What registration answered, and the checks that it passes before any of it is used.
 
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
 
 use super::area::Area;
 use super::areas::Areas;
@@ -17,6 +16,7 @@ use crate::fd::Fd;
 use crate::lock::Lock;
 use crate::mapping::{page_size, Mapping};
 use crate::shared::Vacant;
+use crate::sync::AtomicU32;
 use crate::uapi::{
     io_uring_region_desc, io_uring_zcrx_area_reg, io_uring_zcrx_ifq_reg, io_uring_zcrx_rqe,
     zcrx_stats,

@@ -3,13 +3,13 @@
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::area::Area;
 use super::token::{Offset, OutOfArea};
 use crate::errno::Errno;
 use crate::lock::{Guard, Lock};
 use crate::mapping::Mapping;
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Most areas of one instance (`ZCRX_MAX_AREAS`, kernel 7.3).
 pub const MAX_AREAS: usize = 1024;
@@ -25,6 +25,7 @@ struct Slot {
     area: UnsafeCell<MaybeUninit<Area>>,
 }
 
+#[cfg(not(all(loom, test)))] // Its atomics are larger.
 const _: () = assert!(size_of::<Slot>() == 64, "a lookup touches one cache line");
 
 /// Where lookups are made: the slots of an [`Areas`], and as valid as it.
@@ -60,6 +61,8 @@ impl Areas {
     pub(crate) fn new() -> Result<Self, Errno> {
         let slots = Mapping::inherited(MAX_AREAS * size_of::<Slot>())?;
         let table = AreaTable(slots.at(0, MAX_AREAS).ok_or(Errno::FAULT)?);
+        #[cfg(all(loom, test))]
+        models::make_atomics(table);
         Ok(Self {
             table,
             total: Lock::new(Total::default()),
@@ -199,6 +202,9 @@ impl AreaTable {
         unsafe { NonNull::new_unchecked(base.add(offset.within() as usize)) }
     }
 }
+
+#[cfg(all(loom, test))]
+mod models;
 
 #[cfg(test)]
 mod tests {

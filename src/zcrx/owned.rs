@@ -4,12 +4,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{fence, AtomicPtr, AtomicUsize, Ordering};
 
 use static_assertions::assert_impl_all;
 
 use super::chunk::{Chunk, PoolId, Unreturned};
 use crate::fd::Fd;
+use crate::sync::{fence, AtomicPtr, AtomicUsize, Ordering};
 
 /// Memory that chunks lie in, kept for as long as one of them is out.
 pub(crate) trait ChunkMemory: Send + Sync {
@@ -369,5 +369,7 @@ impl core::fmt::Debug for Recycler {
     }
 }
 
+#[cfg(all(loom, test))]
+mod models;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! The refill ring: how consumed buffers go back to the kernel.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::chunk::{Chunk, PoolId, Unreturned};
 use crate::index::Index;
+use crate::sync::{writes, AtomicU32, Ordering};
 use crate::uapi::io_uring_zcrx_rqe;
 
 /// The producer's end of a refill ring.
@@ -144,7 +144,11 @@ impl RefillRing {
         let slot = self.tail.slot(self.mask);
         // SAFETY: slot <= mask lies inside the array; it is free, because fewer than all entries lie
         // between the head and the tail, so the kernel does not read it before the tail is published.
-        unsafe { self.entries.add(slot as usize).write(entry) };
+        unsafe {
+            let at = self.entries.add(slot as usize);
+            writes(at);
+            at.write(entry);
+        }
         self.tail = self.tail.advanced(1);
     }
 
@@ -173,6 +177,9 @@ impl RefillRing {
         }
     }
 }
+
+#[cfg(all(loom, test))]
+mod models;
 
 #[cfg(test)]
 mod tests {

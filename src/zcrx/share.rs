@@ -173,3 +173,6 @@ impl Batch {
         at.expect("a batch is as long as its memory")
     }
 }
+
+#[cfg(all(loom, test))]
+mod models;
