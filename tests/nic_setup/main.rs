@@ -1,11 +1,10 @@
 //! `nic::inspect` and `nic::claim`: here what they say of virtual interfaces and of bad arguments, on any machine.
 
-use std::fs;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use zcrx_sys::nic::{self, ClaimError, Family, Flow, Inspection};
 use zcrx_sys::zcrx::interface_index;
