@@ -16,6 +16,7 @@ fn instance(ring: RefillRing, pool: PoolId) -> Shared<Instance> {
         readable: true,
         areas: Areas::new().unwrap(),
         producer: Lock::new(Some(ring)),
+        orphans: crate::zcrx::kept::Orphans::new(),
         stats: None,
         _region: Mapping::inherited(4096).unwrap(),
     })
