@@ -32,6 +32,9 @@ mod cause;
 mod errno;
 mod error;
 mod fd;
+#[cfg(feature = "twin")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod lock;
 mod mapping;

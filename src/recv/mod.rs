@@ -20,6 +20,8 @@ mod clock;
 mod dispatch;
 #[cfg(feature = "alloc")]
 mod event;
+#[cfg(feature = "twin")]
+pub(crate) mod fuzzing;
 #[cfg(feature = "alloc")]
 mod growth;
 #[cfg(feature = "alloc")]

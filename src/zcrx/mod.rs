@@ -34,6 +34,8 @@ pub(crate) use causes::preflight;
 pub use chunk::{Chunk, PoolId, Unreturned};
 pub use ifq::{Device, Ifq, NotData, RefillRegion};
 pub use instance::Copies;
+#[cfg(feature = "twin")]
+pub(crate) use interface::fuzzing as interface_fuzzing;
 pub use interface::interface_index;
 #[cfg(feature = "alloc")]
 pub(crate) use interface::InterfaceState;

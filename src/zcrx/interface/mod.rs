@@ -1,5 +1,7 @@
 //! Network interfaces: their index, and their state, as far as zero-copy receive depends on it.
 
+#[cfg(feature = "twin")]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod live;
 mod message;
