@@ -10,6 +10,7 @@ pub mod netlink;
 pub mod receive;
 pub mod refill;
 pub mod registration;
+pub mod stream;
 
 /// The name and the bytes of one input that a target's corpus begins with.
 pub type Seed = (&'static str, Vec<u8>);
@@ -41,4 +42,5 @@ pub const TARGETS: &[Target] = targets! {
     receive
     refill
     registration
+    stream
 };

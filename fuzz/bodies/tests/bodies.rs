@@ -140,4 +140,5 @@ tests! {
     receive
     refill
     registration
+    stream
 }
