@@ -42,6 +42,10 @@ fn reference(datagram: &[u8], sequence: u32, kind: u16) -> NetlinkAnswer<'_> {
                 if code < 0 {
                     return NetlinkAnswer::Refused(Errno::from_raw(code.wrapping_neg()));
                 }
+                // Who asked for acknowledgements has one.
+                if kind == 2 {
+                    return NetlinkAnswer::Object(&datagram[at + 16..end]);
+                }
             }
             other if other == kind => return NetlinkAnswer::Object(&datagram[at + 16..end]),
             0..=15 => return NetlinkAnswer::End,
