@@ -17,7 +17,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::{Condvar, Mutex};
 
 pub(crate) use core::sync::atomic::Ordering;
-pub(crate) use loom::sync::atomic::{fence, AtomicPtr, AtomicU32, AtomicUsize};
+pub(crate) use loom::sync::atomic::{fence, AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
 
 /// What models know of by its address. One for all threads of a model: loom runs them in a single one.
 #[derive(Default)]

@@ -2,6 +2,8 @@
 
 use core::ptr::NonNull;
 
+#[cfg(feature = "alloc")]
+pub(crate) use core::sync::atomic::AtomicBool;
 pub(crate) use core::sync::atomic::{fence, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// Sleeps as long as `word` is `value`, or less long.

@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::chunk::Chunk;
 use super::ifq::Ifq;
@@ -14,6 +13,7 @@ use crate::error::{Attempt, Cause, Error, Reason};
 use crate::fd::Fd;
 use crate::lock::Lock;
 use crate::shared::Shared;
+use crate::sync::{AtomicBool, Ordering};
 
 static OWN_CHUNKS: Attempt = Attempt {
     what: "keep the ring for owned chunks",
@@ -116,3 +116,6 @@ impl Orphans {
         !self.any.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(all(loom, test))]
+mod models;

@@ -6,6 +6,7 @@ use crate::shared::Vacant;
 use crate::sync::model;
 use crate::twin::RefillTwin;
 use crate::zcrx::areas::Areas;
+use crate::zcrx::kept::Orphans;
 use crate::zcrx::{Offset, PoolId};
 
 /// An instance whose refill ring is `ring`, and shared.
@@ -16,7 +17,7 @@ fn instance(ring: RefillRing, pool: PoolId) -> Shared<Instance> {
         readable: true,
         areas: Areas::new().unwrap(),
         producer: Lock::new(Some(ring)),
-        orphans: crate::zcrx::kept::Orphans::new(),
+        orphans: Orphans::new(),
         stats: None,
         _region: Mapping::inherited(4096).unwrap(),
     })
