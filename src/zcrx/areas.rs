@@ -93,8 +93,8 @@ impl Areas {
     pub(crate) fn first_len(&self) -> usize {
         // SAFETY: the slot lies inside the mapping that self owns.
         let first = self.table.slot(0).map(|slot| unsafe { slot.as_ref() });
-        // Acquire: pairs with the Release of insert().
-        first.map_or(0, |slot| slot.len.load(Ordering::Acquire))
+        // Relaxed: of what insert() wrote, nothing but the length is read.
+        first.map_or(0, |slot| slot.len.load(Ordering::Relaxed))
     }
 
     /// Adds the area that the kernel calls `id`; hands it back if that is no id, or another area's.
