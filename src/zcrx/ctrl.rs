@@ -2,10 +2,10 @@
 
 use libc::c_int;
 
+use super::adding::describe;
 use super::area::Area;
 use super::causes::{self, RefusedArea};
 use super::notification::Notification;
-use super::register::describe;
 use crate::cause::Diagnosis;
 use crate::errno::Errno;
 use crate::error::{Attempt, Error, Reason};

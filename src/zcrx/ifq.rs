@@ -1,16 +1,12 @@
 //! [`Ifq`]: one end of a registered zcrx instance: its decoder, and how chunks go back.
 
-use super::area::Area;
 use super::areas::AreaTable;
 use super::chunk::{Chunk, PoolId, Unreturned};
-use super::ctrl::Target;
-use super::instance::{Copies, Instance};
-use super::notification::Notification;
+use super::instance::Instance;
 use super::register::{self, IfqBuilder};
-use super::share::{Batch, Export, Producer};
+use super::share::{Batch, Producer};
 use super::token::{Offset, OutOfArea};
 use super::RefillRing;
-use crate::error::Error;
 use crate::fd::Fd;
 use crate::ring::{Cqe, RingFd};
 use crate::shared::Shared;
@@ -43,7 +39,7 @@ pub enum RefillRegion {
 }
 
 /// A registered zcrx instance: an interface queue, or none, with its areas and a refill ring; and the ring that
-/// it is registered with, or [imported](Export::import) by.
+/// it is registered with, or [imported](super::Export::import) by.
 ///
 /// It keeps its own reference to the ring's descriptor. The kernel has no call to unregister: closing the
 /// ring is the only teardown, so the instance, its queue and its memory are given up when both
@@ -53,11 +49,11 @@ pub struct Ifq {
     // Fields drop in this order: the ring is let go before the memory is unmapped. (The kernel has
     // pinned the pages, so what it still writes during teardown goes to no memory of ours.)
     pub(super) ring: Fd,
-    zcrx_id: u32,
+    pub(super) zcrx_id: u32,
     pub(super) pool: PoolId,
     /// The instance's own, here as well because each chunk needs it.
     table: AreaTable,
-    producer: Producer,
+    pub(super) producer: Producer,
     pub(super) instance: Shared<Instance>,
 }
 
@@ -254,92 +250,6 @@ impl Ifq {
         unsafe {
             let start = self.table.address(chunk.offset());
             core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
-        }
-    }
-
-    /// Has the kernel consume what was published to the refill ring (`ZCRX_CTRL_FLUSH_RQ`, kernel
-    /// 6.19). Without a device it does so only when told; with one, only when the NIC asks for buffers.
-    ///
-    /// Call it on the thread that owns the ring.
-    ///
-    /// # Errors
-    ///
-    /// A kernel without the operation; a call from another thread.
-    #[inline]
-    pub fn flush(&self) -> Result<(), Error> {
-        self.target().flush()
-    }
-
-    /// Gives the instance another area, for the NIC and for copies (`ZCRX_CTRL_ADD_AREA`, kernel 7.3). There can
-    /// be [`MAX_AREAS`](super::MAX_AREAS), of any lengths; none can be taken away again.
-    ///
-    /// Call it on the thread that owns the ring. It pins the memory, which takes time, and holds up other
-    /// ends that are about to decode the first chunks of the new area.
-    ///
-    /// # Errors
-    ///
-    /// A length that does not fit the chunks; a dmabuf where the others are memory, or the reverse; a kernel
-    /// without the operation; the kernel's refusals, with their causes.
-    #[inline]
-    pub fn add_area(&self, area: Area) -> Result<(), Error> {
-        register::add_area(&self.instance, self.target(), area)
-    }
-
-    /// Adds an area that the twin made.
-    #[cfg(any(test, feature = "twin"))]
-    #[inline]
-    pub(crate) fn insert_area(&self, id: u16, area: Area) -> Result<(), Area> {
-        let areas = &self.instance.areas;
-        areas.insert(&mut areas.adding(), id, area)
-    }
-
-    /// Has a notification posted again when it next happens (`ZCRX_CTRL_ARM_EVENT`, kernel 7.2). `false` if it was
-    /// armed already, or is none of this kernel's.
-    ///
-    /// Call it on the thread that owns the ring.
-    ///
-    /// # Errors
-    ///
-    /// A kernel without the operation; a call from another thread.
-    #[inline]
-    pub fn arm(&self, notification: Notification) -> Result<bool, Error> {
-        self.target().arm(notification)
-    }
-
-    /// Makes the instance available to other rings (`ZCRX_CTRL_EXPORT`, kernel 6.19). Chunks returned so far are
-    /// published; from now on the refill ring is shared.
-    ///
-    /// Call it on the thread that owns the ring.
-    ///
-    /// # Errors
-    ///
-    /// A kernel without the operation; no descriptor left; a call from another thread.
-    #[inline]
-    pub fn export(&mut self) -> Result<Export, Error> {
-        let (export, batch) = Export::new(self.target(), self.instance.clone())?;
-        if let Producer::Own(refill) = &mut self.producer {
-            refill.publish();
-            if let Producer::Own(refill) =
-                core::mem::replace(&mut self.producer, Producer::Shared(batch))
-            {
-                *self.instance.producer.lock() = Some(refill);
-            }
-        }
-        Ok(export)
-    }
-
-    /// How much the kernel had to copy so far; `None` where it does not count (before 7.2). Each number is read
-    /// whole; while the kernel copies, bytes may be one copy behind.
-    #[inline]
-    pub fn copies(&self) -> Option<Copies> {
-        self.instance.copies()
-    }
-
-    #[inline]
-    fn target(&self) -> Target {
-        Target {
-            ring: self.ring.as_raw(),
-            zcrx_id: self.zcrx_id,
         }
     }
 }

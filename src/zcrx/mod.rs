@@ -5,6 +5,7 @@
 //! ([`Cqe::wide`](crate::ring::Cqe::wide)), and the submission entry can be written into any queue
 //! ([`Sqe::into_raw`](crate::ring::Sqe::into_raw)).
 
+mod adding;
 mod answer;
 mod area;
 mod areas;
@@ -17,6 +18,7 @@ pub(crate) mod interface;
 #[cfg(feature = "alloc")]
 mod kept;
 mod notification;
+mod operations;
 #[cfg(feature = "alloc")]
 mod owned;
 mod query;
