@@ -98,9 +98,10 @@ impl<const N: usize> Message<N> {
     }
 
     fn send(&mut self, ethtool: &Ethtool) -> Result<(), Errno> {
-        const { assert!(N > 0) }; // The kernel's struct ends where one location would.
-                                  // SAFETY: the command reads and writes one ethtool_rxnfc, and after it no more locations than `count`
-                                  // said at first, which is N or less; all of it is exclusively borrowed.
+        // The kernel's struct ends where one location would.
+        const { assert!(N > 0) };
+        // SAFETY: the command reads and writes one ethtool_rxnfc, and after it no more locations than `count` said at
+        // first, which is N or less; all of it is exclusively borrowed.
         unsafe { ethtool.call(core::ptr::from_mut(self).cast()) }
     }
 }
