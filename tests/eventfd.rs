@@ -4,37 +4,12 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use zcrx_sys::ring::{Cqe, Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::ring::{Cqe, RingBuilder, Sqe, Woken};
 use zcrx_sys::{Errno, Fd, Reason};
 
 mod common;
 
-const LONG: Duration = Duration::from_secs(20);
-
-fn some_ring() -> Option<Ring> {
-    common::ring(&RingBuilder::new(8))
-}
-
-/// The completions that are there.
-fn seen(ring: &mut Ring) -> Vec<Cqe> {
-    ring.completions().map(|cqe| cqe.unwrap()).collect()
-}
-
-/// Runs until there are completions, and returns them.
-fn complete(ring: &mut Ring) -> Vec<Cqe> {
-    let woken = ring.submit_and_wait_for(1, LONG).unwrap();
-    let seen = seen(ring);
-    assert!(!seen.is_empty(), "{woken:?} without a completion");
-    seen
-}
-
-/// Pushes and submits `count` no-ops, whose completions are then there.
-fn complete_nops(ring: &mut Ring, count: usize) {
-    for _ in 0..count {
-        ring.push(Sqe::nop()).unwrap();
-    }
-    ring.submit().unwrap();
-}
+use common::rings::{complete, complete_nops, seen, some_ring};
 
 fn eventfd() -> Fd {
     // SAFETY: takes no pointers.

@@ -6,42 +6,17 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use zcrx_sys::recv::BufferRing;
-use zcrx_sys::ring::{BusyPoll, Cqe, NapiTracking, Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::ring::{BusyPoll, NapiTracking, Ring, Sqe, Woken};
 use zcrx_sys::zcrx::Area;
 use zcrx_sys::{Errno, Error, Fd};
 
 mod common;
 
 use common::nic::{at_peer, Nic, V4};
+use common::rings::{complete, complete_nops, seen, some_ring, LONG};
 use common::streams::{PORT, QUEUE};
 
-const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(30);
-
-fn some_ring() -> Option<Ring> {
-    common::ring(&RingBuilder::new(8))
-}
-
-/// The completions that are there.
-fn seen(ring: &mut Ring) -> Vec<Cqe> {
-    ring.completions().map(|cqe| cqe.unwrap()).collect()
-}
-
-/// Runs until there are completions, and returns them.
-fn complete(ring: &mut Ring) -> Vec<Cqe> {
-    let woken = ring.submit_and_wait_for(1, LONG).unwrap();
-    let seen = seen(ring);
-    assert!(!seen.is_empty(), "{woken:?} without a completion");
-    seen
-}
-
-/// Pushes and submits `count` no-ops, whose completions are then there.
-fn complete_nops(ring: &mut Ring, count: usize) {
-    for _ in 0..count {
-        ring.push(Sqe::nop()).unwrap();
-    }
-    ring.submit().unwrap();
-}
 
 /// A timer that becomes readable once, `after` from now.
 fn timer(after: Duration) -> Fd {

@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::*;
 use crate::sync::{model, reads, track, writes};
-use crate::zcrx::Offset;
+use crate::zcrx::{Offset, PoolId};
 
 /// What became of the memory, and of the chunks that came back after the recycler was gone.
 #[derive(Default)]

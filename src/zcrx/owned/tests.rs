@@ -1,8 +1,9 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{mpsc, Arc};
+use std::vec::Vec;
 
 use super::*;
-use crate::zcrx::Offset;
+use crate::zcrx::{Offset, PoolId, Unreturned};
 
 /// Memory whose chunks hold their own number, and which counts what becomes of it.
 struct Counted {
