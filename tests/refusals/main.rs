@@ -36,7 +36,7 @@
 //! | EPERM | importing without CAP_NET_ADMIN | `tests/share.rs` |
 //! | RECV_ZC: EPROTONOSUPPORT, ENOTSOCK, EBADF, ENOTCONN, EINVAL | | `receive` |
 //! | RECV_ZC: EFAULT | another queue's memory | `tests/nic_faults.rs` |
-//! | RECV_ZC: ENOSPC, ENOMEM, ECANCELED, ECONNRESET | | `tests/receive.rs`, recovered from |
+//! | RECV_ZC: ENOSPC, ENOMEM, ECANCELED, ECONNRESET | | `tests/receive`, recovered from |
 //!
 //! What nothing here can provoke, and is tested on the mapping alone:
 //!
