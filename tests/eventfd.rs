@@ -9,7 +9,7 @@ use zcrx_sys::{Errno, Fd, Reason};
 
 mod common;
 
-use common::rings::{complete, complete_nops, seen, some_ring};
+use common::rings::{complete, complete_nops, readable_within, seen, some_ring};
 
 fn eventfd() -> Fd {
     // SAFETY: takes no pointers.
@@ -38,17 +38,6 @@ fn count(eventfd: &Fd) -> u64 {
 
 fn poll_in(fd: &Fd) -> Sqe {
     Sqe::poll_add_multishot(fd.as_raw(), libc::POLLIN as u32)
-}
-
-/// Whether `fd` becomes readable in so many milliseconds.
-fn readable_within(fd: i32, milliseconds: i32) -> bool {
-    let mut poll = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one pollfd, exclusively borrowed.
-    unsafe { libc::poll(&mut poll, 1, milliseconds) == 1 }
 }
 
 #[test]

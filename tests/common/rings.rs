@@ -1,5 +1,6 @@
 //! A small ring, and what it takes to see its completions.
 
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 use zcrx_sys::ring::{Cqe, Ring, RingBuilder, Sqe};
@@ -30,4 +31,15 @@ pub fn complete_nops(ring: &mut Ring, count: usize) {
         ring.push(Sqe::nop()).unwrap();
     }
     ring.submit().unwrap();
+}
+
+/// Whether `fd` becomes readable in so many milliseconds.
+pub fn readable_within(fd: RawFd, milliseconds: i32) -> bool {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one pollfd, exclusively borrowed.
+    unsafe { libc::poll(&mut poll, 1, milliseconds) == 1 }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use zcrx_sys::ring::{Cqe, CqeLayout, Ring, RingBuilder, Sqe, Woken};
@@ -14,8 +14,7 @@ mod mixed;
 mod refused;
 mod registered;
 
-/// As long as nothing takes.
-const LONG: Duration = Duration::from_secs(20);
+use common::rings::readable_within;
 
 /// Runs until `count` completions arrived, and returns them in order.
 fn complete(ring: &mut Ring, count: usize) -> Vec<Cqe> {
@@ -25,17 +24,6 @@ fn complete(ring: &mut Ring, count: usize) -> Vec<Cqe> {
         seen.extend(ring.completions().map(|cqe| cqe.expect("well-formed")));
     }
     seen
-}
-
-/// Whether `fd` becomes readable in so many milliseconds.
-fn readable_within(fd: RawFd, milliseconds: i32) -> bool {
-    let mut poll = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one pollfd, exclusively borrowed.
-    unsafe { libc::poll(&mut poll, 1, milliseconds) == 1 }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use zcrx_sys::ring::mixed_completions_are_sound;
 use zcrx_sys::ring::{CqeLayout, RingBuilder, Sqe, Woken};
 use zcrx_sys::zcrx::Area;
 
-use super::{common, complete, LONG};
+use super::common::rings::LONG;
+use super::{common, complete};
 
 /// The smallest ring whose wide completions must wrap: 16 slots walked by 1, 2, 1, 2, ... so that
 /// a wide one meets the last slot again and again, and the kernel posts its filler there.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use zcrx_sys::ring::{RingBuilder, Sqe, Woken};
 use zcrx_sys::Errno;
 
-use super::{common, complete, readable_within, LONG};
+use super::common::rings::{readable_within, LONG};
+use super::{common, complete};
 
 #[test]
 fn a_registered_ring_works_as_before() {
