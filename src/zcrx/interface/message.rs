@@ -7,14 +7,14 @@
 
 use crate::errno::Errno;
 
-const HEADER: usize = 16;
-const ATTRIBUTE_HEADER: usize = 4;
+const HEADER: usize = 16; // struct nlmsghdr
+const ATTRIBUTE_HEADER: usize = 4; // struct nlattr
 const REQUEST: u16 = 1; // NLM_F_REQUEST
 #[cfg(feature = "nic")]
 const ACKNOWLEDGE: u16 = 4; // NLM_F_ACK
 const NOOP: u16 = 1; // NLMSG_NOOP
-/// `NLMSG_ERROR`: a refusal, or without an errno an acknowledgement.
-pub(super) const ERROR: u16 = 2;
+/// A refusal, or without an errno an acknowledgement.
+pub(super) const ERROR: u16 = 2; // NLMSG_ERROR
 const OVERRUN: u16 = 4; // NLMSG_OVERRUN
 const NESTED: u16 = 0x8000; // NLA_F_NESTED, which younger families insist on in requests
 const TYPE: u16 = 0x3fff; // NLA_TYPE_MASK: without NESTED, and NLA_F_NET_BYTEORDER

@@ -5,9 +5,9 @@
 
 use super::message::{u16_value, u32_value, Attributes, Request};
 
-/// Bytes of `struct genlmsghdr`: command, version, two reserved.
-const GENERIC: usize = 4;
-const VERSION: u8 = 1; // Of every family that is asked here.
+/// Command, version, two bytes reserved.
+const GENERIC: usize = 4; // struct genlmsghdr
+const VERSION: u8 = 1; // ETHTOOL_GENL_VERSION, NETDEV_FAMILY_VERSION; any does for the other families.
 
 /// The number of a generic family, which requests to it have as their type (linux/genetlink.h).
 pub(super) struct Family;
@@ -16,8 +16,7 @@ impl Family {
     pub(super) const ETHTOOL: &'static [u8] = b"ethtool\0";
     /// Kernel 6.3.
     pub(super) const NETDEV: &'static [u8] = b"netdev\0";
-    /// `GENL_ID_CTRL`.
-    pub(super) const ANSWER: u16 = 16;
+    pub(super) const ANSWER: u16 = 16; // GENL_ID_CTRL
     const GET: u8 = 3; // CTRL_CMD_GETFAMILY
     const ID: u16 = 1; // CTRL_ATTR_FAMILY_ID
     const NAME: u16 = 2; // CTRL_ATTR_FAMILY_NAME
@@ -53,11 +52,10 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// `RTM_NEWLINK`.
-    pub(super) const ANSWER: u16 = 16;
+    pub(super) const ANSWER: u16 = 16; // RTM_NEWLINK
     const GET: u16 = 18; // RTM_GETLINK
     const FIXED: usize = 16; // struct ifinfomsg: index at 4, flags at 8
-    const UP: u32 = 1; // IFF_UP
+    const UP: u32 = libc::IFF_UP as u32;
     const MTU: u16 = 4; // IFLA_MTU
     const INFO: u16 = 18; // IFLA_LINKINFO
     const INFO_KIND: u16 = 1; // IFLA_INFO_KIND
