@@ -49,7 +49,7 @@ impl<T> __BindgenUnionField<T> {
         unsafe { ::core::mem::transmute(self) }
     }
     #[inline]
-    pub const unsafe fn as_mut(&mut self) -> &mut T {
+    pub unsafe fn as_mut(&mut self) -> &mut T {
         unsafe { ::core::mem::transmute(self) }
     }
 }
