@@ -1,3 +1,11 @@
+// The first definition of a link is the one that counts: here they lead to pages of this documentation, in the README
+// itself to the files.
+#![cfg_attr(
+    feature = "std",
+    doc = "[claims]: crate::guide::claims\n[policy]: crate::guide::policy\n[porting]: crate::guide::porting",
+    doc = "[safety]: crate::guide::safety\n[troubleshooting]: crate::guide::troubleshooting",
+    doc = "[changelog]: crate::guide::changelog\n\n"
+)]
 #![doc = include_str!("../README.md")]
 //!
 //! # Layers
@@ -7,12 +15,16 @@
 //! - [`uapi`]: the kernel's structs and constants.
 //! - [`ring`]: a small io_uring made for receiving, whose completion queue mixes 16- and 32-byte entries.
 //! - [`zcrx`]: areas, registration, the refill ring, offsets. It works on any ring's descriptor.
-//! - [`recv`]: the state machine of a receive request, and [`recv::Receiver`], which drives many sockets.
+//! - [`recv`]: the state machine of a receive request, and `Receiver`, which drives many sockets.
 //!
+#![cfg_attr(
+    feature = "std",
+    doc = "The [`guide`] explains the life of a chunk, ownership, recovery, threads, sizing and kernels.\n"
+)]
 //! # Features
 //!
 //! - `std` (default): conversions to and from `std::os::fd` and `std::io::Error`.
-//! - `alloc` (implied by `std`): [`recv::Receiver`]. Without it everything else works, without an allocator.
+//! - `alloc` (implied by `std`): `recv::Receiver`. Without it everything else works, without an allocator.
 //! - `nic`: module `nic`, which tells what stands in the way of zero-copy receive on a NIC, and sets it up.
 //! - `twin`: module `twin`, the kernel's side of the rings in this process, for tests, fuzzers and benchmarks.
 //! - `bindgen`: generate [`uapi`] at build time from the installed kernel headers (7.3 or newer), or those
@@ -35,6 +47,8 @@ mod fd;
 #[cfg(feature = "twin")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(all(any(doc, doctest), feature = "std"))]
+pub mod guide;
 mod index;
 mod lock;
 mod mapping;

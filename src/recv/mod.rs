@@ -1,7 +1,9 @@
 //! The receive layer: many sockets, one pool, and recovery from everything that the kernel can answer.
 //!
 //! [`Request`] is the state machine of one socket, pure and usable on any ring. With feature `alloc`,
-//! [`Receiver`] drives it for many sockets over one of three sources, so that a program written for it
+#![cfg_attr(feature = "alloc", doc = "[`Receiver`]")]
+#![cfg_attr(not(feature = "alloc"), doc = "`Receiver`")]
+//! drives it for many sockets over one of three sources, so that a program written for it
 //! runs on every kernel since 6.0, without zero copy where that cannot be had.
 //!
 //! Methods here, and registration, are `#[inline]` throughout: they are compiled into the loop that uses them,
