@@ -130,6 +130,21 @@ impl Error {
     /// The kernel's errno stands for several causes, and the message that says which stays in the kernel. So
     /// after it has refused, the state of the interface, the ring and the process is read, which takes no
     /// privilege.
+    ///
+    /// ```
+    /// use zcrx_sys::recv::{Receiver, Source};
+    /// use zcrx_sys::{zcrx, CauseKind};
+    ///
+    /// // Loopback has no queue that could be had.
+    /// let loopback = Source::Queue { interface: zcrx::interface_index("lo").unwrap(), queue: 0 };
+    /// let error = Receiver::builder().source(loopback).build().unwrap_err();
+    /// match error.kind() {
+    ///     Some(CauseKind::Privilege) => println!("run it as root"),
+    ///     Some(CauseKind::OldKernel | CauseKind::NotBuiltIn) => println!("not with this kernel"),
+    ///     Some(CauseKind::NoDmaDevice) => println!("not a NIC"),
+    ///     _ => println!("{error}"), // what was tried, why it failed, what to do
+    /// }
+    /// ```
     pub fn kind(&self) -> Option<CauseKind> {
         match self.why {
             Why::Possible(..) => None,

@@ -10,6 +10,16 @@ use crate::errno::Errno;
 ///
 /// The standard library's `OwnedFd` for code without `std`; with feature `std` the two convert into
 /// each other.
+///
+/// ```
+/// use std::net::TcpListener;
+/// use std::os::fd::OwnedFd;
+/// use zcrx_sys::Fd;
+///
+/// let fd = Fd::from(TcpListener::bind("127.0.0.1:0")?);
+/// let listener = TcpListener::from(OwnedFd::from(fd));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(PartialEq, Eq)]
 pub struct Fd(c_int);
 

@@ -25,6 +25,20 @@ use crate::zcrx::{interface_index, preflight};
 /// Drop the [`Receiver`](crate::recv::Receiver) first: while a queue is in use, its settings cannot be taken back.
 /// Dropping the claim waits up to five seconds for that, which is for receivers that have just closed, and leaves
 /// what it then cannot take back; [`release`](Self::release) tells what that was.
+///
+/// ```no_run
+/// use zcrx_sys::nic::{self, Flow};
+///
+/// let record = "/run/program.claim";
+/// if std::path::Path::new(record).exists() {
+///     nic::undo(record)?; // the last owner was killed
+/// }
+/// let mut claim = nic::claim("eth0", &Flow::both(9999))?;
+/// claim.record_to(record)?;
+/// // ... receive ...
+/// claim.release()?; // as dropping does, and says what could not be taken back
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Claim {
     pub(super) card: Card,

@@ -8,6 +8,24 @@ use crate::ring::{BusyPoll, CqeLayout};
 use crate::zcrx::RefillRegion;
 
 /// Options of a [`Receiver`](super::Receiver).
+///
+/// ```
+/// use zcrx_sys::recv::{Receiver, Source};
+/// use zcrx_sys::zcrx::interface_index;
+///
+/// let queue = Source::Queue { interface: interface_index("lo")?, queue: 0 }; // a NIC's, in earnest
+/// let receiver = Receiver::builder()
+///     .auto(Some(queue))
+///     .prefer_chunk_len(32 << 10)
+///     .area_len(4 << 20)
+///     .grow_to(16 << 20)
+///     .build()?;
+/// println!("receiving from {}", receiver.source());
+/// for fallback in receiver.fallbacks() {
+///     println!("{fallback}");
+/// }
+/// # Ok::<(), zcrx_sys::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it builds"]
 pub struct ReceiverBuilder {

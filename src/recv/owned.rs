@@ -56,6 +56,29 @@ impl Receiver {
     /// # Errors
     ///
     /// [`NotOwned`] hands back a chunk of another receiver; with the first one, no descriptor is left.
+    ///
+    /// ```
+    /// # use std::io::Write;
+    /// # use std::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut peer = TcpStream::connect(listener.local_addr()?)?;
+    /// # let (connection, _) = listener.accept()?;
+    /// use zcrx_sys::recv::{Event, Receiver};
+    ///
+    /// peer.write_all(b"to be kept")?;
+    /// let mut receiver = Receiver::builder().build()?;
+    /// receiver.add(connection)?;
+    /// let kept = loop {
+    ///     let _ = receiver.wait(None)?;
+    ///     if let Some(Event::Data { chunk, .. }) = receiver.next_event() {
+    ///         break receiver.own(chunk)?;
+    ///     }
+    /// };
+    /// drop(receiver); // what it lies in stays
+    /// let length = std::thread::spawn(move || kept.len()).join().unwrap();
+    /// assert_eq!(length, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn own(&mut self, chunk: Chunk) -> Result<OwnedChunk, NotOwned> {
         if self.owned.is_none() {

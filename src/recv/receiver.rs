@@ -45,6 +45,8 @@ pub(super) struct Parts {
 ///
 /// A full completion queue, a pool without a free buffer and a full refill ring are dealt with inside:
 /// nothing is lost, and the stream of each socket stays in order.
+///
+/// The example of the [crate] is a whole program.
 #[derive(Debug)]
 pub struct Receiver {
     // The pool goes first: it unregisters its buffers from the ring that is still there.
@@ -201,6 +203,38 @@ impl Receiver {
     /// # Errors
     ///
     /// [`Rejected`] hands back a descriptor that is no TCP socket, or whose limit is 0.
+    ///
+    /// ```
+    /// # use std::io::Write;
+    /// # use std::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut peer = TcpStream::connect(listener.local_addr()?)?;
+    /// # let (connection, _) = listener.accept()?;
+    /// use zcrx_sys::recv::{End, Event, Receiver};
+    ///
+    /// peer.write_all(b"head and body")?;
+    /// let mut receiver = Receiver::builder().build()?;
+    /// receiver.add_limited(connection, 4)?;
+    /// let mut head = Vec::new();
+    /// let connection = 'receiving: loop {
+    ///     let _ = receiver.wait(None)?;
+    ///     while let Some(event) = receiver.next_event() {
+    ///         match event {
+    ///             Event::Data { chunk, .. } => {
+    ///                 head.extend_from_slice(receiver.bytes(&chunk));
+    ///                 receiver.recycle(chunk)?;
+    ///             }
+    ///             Event::Ended { end, fd, .. } => {
+    ///                 assert_eq!(end, End::LimitReached);
+    ///                 break 'receiving fd; // the body is still in it
+    ///             }
+    ///             _ => {}
+    ///         }
+    ///     }
+    /// };
+    /// assert_eq!(head, b"head");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn add_limited(&mut self, socket: impl Into<Fd>, limit: u64) -> Result<SocketId, Rejected> {
         self.add_stream(socket.into(), Some(limit))
@@ -269,6 +303,19 @@ impl Receiver {
     /// # Errors
     ///
     /// Provided buffers cannot be shared; the kernel's refusals, with their causes.
+    ///
+    /// ```no_run
+    /// use zcrx_sys::recv::{Receiver, Source};
+    ///
+    /// let mut first = Receiver::builder().source(Source::NoDevice).build()?;
+    /// let export = first.export()?;
+    /// let other = std::thread::spawn(move || {
+    ///     let second = Receiver::builder().import(&export)?;
+    ///     // ... receives into the same memory ...
+    ///     Ok::<_, zcrx_sys::Error>(second.counters())
+    /// });
+    /// # Ok::<(), zcrx_sys::Error>(())
+    /// ```
     #[inline]
     pub fn export(&mut self) -> Result<Export, Error> {
         self.pool.export()

@@ -72,6 +72,22 @@ impl Ring {
     ///
     /// A timeout above 10 ms; EINVAL from a kernel that does not have it (before 6.9, or before 6.13 for
     /// [`NapiTracking::Static`]); EOPNOTSUPP from one built without it; EACCES under restrictions.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zcrx_sys::ring::{BusyPoll, NapiTracking, RingBuilder};
+    ///
+    /// let ring = RingBuilder::new(8).build()?;
+    /// let how = BusyPoll {
+    ///     timeout: Duration::from_micros(50),
+    ///     prefer: false,
+    ///     tracking: NapiTracking::Dynamic,
+    /// };
+    /// if let Err(error) = ring.busy_poll(how) {
+    ///     println!("waits sleep at once: {error}");
+    /// }
+    /// # Ok::<(), zcrx_sys::Error>(())
+    /// ```
     #[inline]
     pub fn busy_poll(&self, how: BusyPoll) -> Result<Option<BusyPoll>, Error> {
         let is_static = how.tracking == NapiTracking::Static;

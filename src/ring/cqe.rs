@@ -129,6 +129,13 @@ impl Cqe {
     }
 
     /// A 32-byte completion with the two words behind it, as another ring's library delivers it.
+    ///
+    /// ```
+    /// use zcrx_sys::ring::Cqe;
+    /// use zcrx_sys::uapi::IORING_CQE_F_MORE;
+    /// let data = Cqe::wide(7, 4096, IORING_CQE_F_MORE, [1 << 48 | 8192, 0]);
+    /// assert_eq!((data.result(), data.more(), data.extra()), (Ok(4096), true, Some([1 << 48 | 8192, 0])));
+    /// ```
     #[inline]
     pub const fn wide(user_data: u64, res: i32, flags: u32, extra: [u64; 2]) -> Self {
         Self {

@@ -73,6 +73,14 @@ impl Ring {
     /// # Errors
     ///
     /// As [`submit_and_wait`](Self::submit_and_wait). Time running out is no error.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use zcrx_sys::ring::{RingBuilder, Woken};
+    /// let mut ring = RingBuilder::new(8).build()?;
+    /// assert_eq!(ring.submit_and_wait_for(1, Duration::from_millis(1))?, Woken::TimedOut);
+    /// # Ok::<(), zcrx_sys::Error>(())
+    /// ```
     pub fn submit_and_wait_for(
         &mut self,
         completions: u32,

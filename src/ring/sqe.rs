@@ -98,6 +98,22 @@ impl Sqe {
     /// It is not for an eventfd that is [registered](super::Ring::register_eventfd) with a ring, nor for a
     /// ring's descriptor: the first signal that comes from an io_uring ends it, and some kernels say that it
     /// goes on nevertheless (6.16.12 and 6.19.14 do).
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use std::os::fd::AsRawFd;
+    /// use std::os::unix::net::UnixStream;
+    /// use zcrx_sys::ring::{RingBuilder, Sqe};
+    ///
+    /// let (ours, mut theirs) = UnixStream::pair()?;
+    /// let mut ring = RingBuilder::new(8).build()?;
+    /// ring.push(Sqe::poll_add_multishot(ours.as_raw_fd(), libc::POLLIN as u32).user_data(1)).unwrap();
+    /// theirs.write_all(b"wake up")?;
+    /// let _ = ring.submit_and_wait(1)?;
+    /// let seen = ring.completions().next().unwrap()?;
+    /// assert!(seen.more() && seen.res() & i32::from(libc::POLLIN) != 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_add_multishot(fd: c_int, events: u32) -> Self {
         let mut sqe = Self::new(uapi::IORING_OP_POLL_ADD, fd);
         sqe.0.len = uapi::IORING_POLL_ADD_MULTI;

@@ -20,6 +20,15 @@ pub const HUGE_PAGE: usize = 2 << 20;
 /// A forked child does not inherit memory that was mapped here (`MADV_DONTFORK`): the kernel goes on filling
 /// the parent's pages. From kernel 6.17 on an area counts against the locked-memory limit (`ulimit -l`) from
 /// registration on, unless it is a dmabuf.
+///
+/// ```
+/// use zcrx_sys::zcrx::{Area, HUGE_PAGE};
+/// let area = Area::huge_pages(2 * HUGE_PAGE)
+///     .or_else(|_none_reserved| Area::transparent_huge_pages(2 * HUGE_PAGE))
+///     .or_else(|_none_contiguous| Area::new(2 * HUGE_PAGE))?;
+/// assert_eq!(area.len(), 4 << 20);
+/// # Ok::<(), zcrx_sys::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Area {
     memory: Memory,

@@ -44,6 +44,30 @@ pub enum RefillRegion {
 /// It keeps its own reference to the ring's descriptor. The kernel has no call to unregister: closing the
 /// ring is the only teardown, so the instance, its queue and its memory are given up when both
 /// the ring and the `Ifq` were dropped, some time after. Until then no chunk's bytes can be reused.
+///
+/// ```no_run
+/// use zcrx_sys::ring::{RingBuilder, Sqe};
+/// use zcrx_sys::zcrx::{interface_index, Area, Device, Ifq};
+/// # let socket = 0;
+///
+/// let mut ring = RingBuilder::new(8).completion_entries(4096).build()?;
+/// let device = Device::Queue { interface: interface_index("eth0")?, queue: 1 };
+/// let mut ifq = Ifq::builder(device).register(ring.as_ring_fd(), Area::new(64 << 20)?)?;
+/// ring.push(Sqe::recv_zc(socket, ifq.zcrx_id(), 0)).unwrap();
+/// let _ = ring.submit_and_wait(1)?;
+/// for cqe in ring.completions().flatten() {
+///     // SAFETY: this ring has no other request than a RECV_ZC of this instance; each is taken once.
+///     if let Ok(chunk) = unsafe { ifq.take(&cqe) } {
+///         println!("{:?}", ifq.bytes(&chunk));
+///         ifq.recycle(chunk)?;
+///     }
+/// }
+/// ifq.publish();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What a completion without a chunk means, and what to do then, is what
+/// [`Request`](crate::recv::Request) says.
 #[derive(Debug)]
 pub struct Ifq {
     // Fields drop in this order: the ring is let go before the memory is unmapped. (The kernel has

@@ -9,6 +9,16 @@ use crate::uapi::{
 ///
 /// A kernel that does not know a question gives `None`: that is all of them before 6.18, and
 /// the zero-copy ones before 6.19 (which, from 6.15 on, can receive all the same).
+///
+/// ```
+/// use zcrx_sys::zcrx::Support;
+/// let support = Support::query();
+/// match support.zcrx() {
+///     Some(_) if support.has_no_device() => println!("any TCP socket"),
+///     Some(_) => println!("a NIC's queue"),
+///     None => println!("perhaps a NIC's queue: this kernel cannot be asked"),
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Support {
     opcodes: Option<io_uring_query_opcode>,
