@@ -31,6 +31,9 @@
 //!   in `ZCRX_SYS_INCLUDE`. Needs libclang.
 
 #![no_std]
+// docs.rs says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(docsrs, doc(auto_cfg(hide(doc, doctest, test))))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
