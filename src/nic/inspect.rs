@@ -1,16 +1,20 @@
-//! [`inspect`]: what a NIC's settings are, and what they keep from zero-copy receive.
+//! [`inspect`]: what a NIC's settings are; [`interfaces`]: which interfaces there are.
 
-use core::fmt;
+use core::ffi::CStr;
 
 use std::string::{String, ToString};
 use std::vec::Vec;
 
 use super::ethtool::{Channels, Ethtool};
 use super::rules;
-use crate::cause::{CauseKind, Known};
-use crate::error::Error;
-use crate::zcrx::interface::{DataSplit, InterfaceState, Provider, Queue};
-use crate::zcrx::{interface_index, preflight};
+use super::step::{LIST, OPEN};
+use crate::errno::Errno;
+use crate::error::{Error, Reason};
+use crate::zcrx::interface::{self, DataSplit, InterfaceState, Provider, Settings};
+use crate::zcrx::interface_index;
+
+/// The most queues that are asked about; NICs have some hundreds.
+const MOST_QUEUES: u32 = 4096;
 
 /// Who has a receive queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +32,21 @@ pub enum Holder {
     Lease,
 }
 
-/// The state of an interface and of one of its receive queues, as far as zero-copy receive depends on it.
+/// The state of one receive queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueState {
+    /// The id of the NAPI instance that serves the queue, as `SO_INCOMING_NAPI_ID` tells it of a socket (kernel
+    /// 6.8). `None` also while the interface is down.
+    pub napi_id: Option<u32>,
+    /// Who has the queue (kernel 6.8). `None` also while the interface is down.
+    pub holder: Option<Holder>,
+    /// Whether RSS sends packets to the queue, so that other flows than a receiver's own arrive there.
+    pub rss: Option<bool>,
+    told: Option<interface::Queue>,
+}
+
+/// The state of an interface and of its receive queues, as far as zero-copy receive depends on it.
 ///
 /// What the kernel or the driver does not tell is `None`. It is a moment's state: anybody with the privilege may
 /// change it.
@@ -39,8 +57,6 @@ pub struct Inspection {
     pub name: String,
     /// Its index.
     pub interface: u32,
-    /// The queue that was asked about.
-    pub queue: u32,
     /// The driver's name.
     pub driver: Option<String>,
     /// Whether the interface is switched on.
@@ -59,63 +75,47 @@ pub struct Inspection {
     pub header_split: Option<bool>,
     /// From how many bytes of a packet on (`hds-thresh`, kernel 6.14).
     pub header_split_threshold: Option<u32>,
-    /// The id of the NAPI instance that serves the queue, as `SO_INCOMING_NAPI_ID` tells it of a socket.
-    /// `None` also while the interface is down.
-    pub napi_id: Option<u32>,
-    /// Who has the queue. `None` also while the interface is down.
-    pub holder: Option<Holder>,
-    /// Whether RSS sends packets to the queue, so that other flows than the receiver's arrive there.
-    pub rss: Option<bool>,
     /// Whether flow rules are switched on (`ntuple-filters`).
     pub ntuple: Option<bool>,
     /// How many flow rules there are.
     pub rules: Option<u32>,
+    /// The receive queues by their numbers, from 0. Also of an interface that does not tell how many it has, if
+    /// the kernel does.
+    pub queues: Vec<QueueState>,
     state: InterfaceState,
 }
 
-/// Something that stands in the way of zero-copy receive, or of receiving what is meant to come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Obstacle {
-    /// What registration fails for, if it does; `None` for what it succeeds with all the same, but then no flow
-    /// of its own comes to the queue, or flows of others do.
-    pub kind: Option<CauseKind>,
-    /// What it is, as a clause.
-    pub cause: &'static str,
-    /// What to do about it: a command, or a clause in the imperative.
-    pub remedy: String,
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.cause, self.remedy)
-    }
-}
-
 /// Reads the state of the interface called `name`, in the network namespace of the calling thread, and of its
-/// receive queue `queue`. It takes no privilege, and well below a millisecond.
+/// receive queues. It takes no privilege, about fifty system calls and two for each queue: well below a
+/// millisecond for sixteen.
 ///
 /// # Errors
 ///
 /// There is no such interface.
 ///
 /// ```
-/// let loopback = zcrx_sys::nic::inspect("lo", 0).unwrap();
-/// for obstacle in loopback.obstacles() {
-///     println!("{obstacle}");
+/// let loopback = zcrx_sys::nic::inspect("lo").unwrap();
+/// for (number, queue) in loopback.queues.iter().enumerate() {
+///     println!("queue {number}: NAPI id {:?}, held by {:?}", queue.napi_id, queue.holder);
+///     for obstacle in loopback.obstacles(number as u32) {
+///         println!("  {obstacle}");
+///     }
 /// }
 /// ```
-pub fn inspect(name: &str, queue: u32) -> Result<Inspection, Error> {
+pub fn inspect(name: &str) -> Result<Inspection, Error> {
     let interface = interface_index(name)?;
-    let state = InterfaceState::read(interface, Some(queue));
+    let state = InterfaceState::read(interface, None);
+    if state.exists == Some(false) {
+        return Err(OPEN.failed(interface)(Errno::NODEV)); // It has just gone.
+    }
     let (link, rings) = (state.link, state.rings);
     let ethtool = Ethtool::open(interface).ok();
     let ethtool = ethtool.as_ref();
     let channels = ethtool.and_then(|ethtool| ethtool.channels().ok());
+    let rss = ethtool.and_then(|ethtool| ethtool.rss().ok());
     Ok(Inspection {
         name: name.to_string(),
         interface,
-        queue,
         driver: ethtool.and_then(|ethtool| ethtool.driver().ok()),
         up: link.map(|link| link.up),
         mtu: link.and_then(|link| link.mtu),
@@ -128,16 +128,36 @@ pub fn inspect(name: &str, queue: u32) -> Result<Inspection, Error> {
             split => Some(split == DataSplit::Enabled),
         }),
         header_split_threshold: rings.and_then(|rings| rings.hds_thresh),
-        napi_id: state.queue.and_then(|queue| queue.napi),
-        holder: state.queue.map(holder),
-        rss: ethtool.and_then(|ethtool| Some(ethtool.rss().ok()?.contains(&queue))),
         ntuple: ethtool.and_then(|ethtool| ethtool.ntuple().ok()),
         rules: ethtool.and_then(|ethtool| rules::count(ethtool).ok()),
+        queues: queues(interface, state.receive_queues, rss.as_deref()),
         state,
     })
 }
 
-fn holder(queue: Queue) -> Holder {
+/// `count` queues, or as many as the kernel tells of.
+fn queues(interface: u32, count: Option<u32>, rss: Option<&[u32]>) -> Vec<QueueState> {
+    let mut queues = Vec::new();
+    let mut settings = Settings::open(interface);
+    for number in 0..count.unwrap_or(MOST_QUEUES).min(MOST_QUEUES) {
+        let told = match &mut settings {
+            Ok(settings) => settings.queue(number).ok(),
+            Err(_) => None,
+        };
+        if count.is_none() && told.is_none() {
+            break;
+        }
+        queues.push(QueueState {
+            napi_id: told.and_then(|queue| queue.napi),
+            holder: told.map(holder),
+            rss: rss.map(|table| table.contains(&number)),
+            told,
+        });
+    }
+    queues
+}
+
+fn holder(queue: interface::Queue) -> Holder {
     match queue.provider {
         _ if queue.leased => Holder::Lease,
         _ if queue.af_xdp => Holder::AfXdp,
@@ -148,60 +168,47 @@ fn holder(queue: Queue) -> Holder {
 }
 
 impl Inspection {
-    /// What stands in the way of zero-copy receive on the queue, each with what to do about it, in the order in
-    /// which it is to be done. Empty if registration is expected to succeed, the privilege to register and the
-    /// driver's support left aside: no interface tells of that.
-    pub fn obstacles(&self) -> Vec<Obstacle> {
-        let known = preflight::obstacles(self.queue, &self.state);
-        let virtual_one = |known: &&&Known| known.kind == CauseKind::NoDmaDevice;
-        if let Some(known) = known.iter().find(virtual_one) {
-            // Nothing that is set on it can help.
-            return std::vec![self.obstacle(known)];
+    /// The state with that of `queue`.
+    pub(super) fn state_with(&self, queue: u32) -> InterfaceState {
+        let known = self.queues.get(queue as usize);
+        let past = known.is_none() && !self.queues.is_empty();
+        InterfaceState {
+            has_queue: past.then_some(false),
+            queue: known.and_then(|queue| queue.told),
+            ..self.state
         }
-        let mut found = Vec::new();
-        if self.receive_queues == Some(1) {
-            found.push(Obstacle {
-                kind: None,
-                cause: "the only receive queue takes all flows",
-                remedy: std::format!("ethtool -L {} combined 2", self.name),
-            });
-        }
-        found.extend(known.into_iter().map(|known| self.obstacle(known)));
-        if self.rss == Some(true) && self.receive_queues > Some(1) {
-            found.push(Obstacle {
-                kind: None,
-                cause: "RSS sends flows of others to the queue",
-                remedy: self.rss_command(),
-            });
-        }
-        if self.ntuple == Some(false) {
-            found.push(Obstacle {
-                kind: None,
-                cause: "no flow can be steered to the queue while flow rules are switched off",
-                remedy: std::format!("ethtool -K {} ntuple on", self.name),
-            });
-        }
-        found
     }
+}
 
-    fn obstacle(&self, known: &Known) -> Obstacle {
-        Obstacle {
-            kind: Some(known.kind),
-            cause: known.cause.cause,
-            remedy: known.cause.remedy.replace("INTERFACE", &self.name),
-        }
+/// The names of the interfaces in the network namespace of the calling thread, in the order of their indices. A
+/// name that is not UTF-8 has U+FFFD in place of what is not, and is not found by it.
+///
+/// # Errors
+///
+/// The kernel does not tell, for want of memory or descriptors.
+///
+/// ```
+/// assert!(zcrx_sys::nic::interfaces()?.iter().any(|name| name == "lo"));
+/// # Ok::<(), zcrx_sys::Error>(())
+/// ```
+pub fn interfaces() -> Result<Vec<String>, Error> {
+    // SAFETY: takes nothing.
+    let list = unsafe { libc::if_nameindex() };
+    if list.is_null() {
+        return Err(Error::new(&LIST, [], Reason::Kernel(Errno::last()), &[]));
     }
-
-    /// `ethtool` can leave out queues in the middle by their weights alone.
-    fn rss_command(&self) -> String {
-        let queues = self.receive_queues.unwrap_or(0);
-        if self.queue > 0 && self.queue + 1 == queues {
-            return std::format!("ethtool -X {} equal {}", self.name, self.queue);
+    let mut named = Vec::new();
+    // SAFETY: the list is ours until it is freed. It ends with an entry without a name, and each before that has
+    // one, a string that ends with a zero byte; nobody writes to any of it.
+    unsafe {
+        let mut entry = list;
+        while !(*entry).if_name.is_null() {
+            let name = CStr::from_ptr((*entry).if_name).to_string_lossy();
+            named.push(((*entry).if_index, name.into_owned()));
+            entry = entry.add(1);
         }
-        let mut command = std::format!("ethtool -X {} weight", self.name);
-        for queue in 0..queues {
-            command += if queue == self.queue { " 0" } else { " 1" };
-        }
-        command
+        libc::if_freenameindex(list);
     }
+    named.sort_unstable();
+    Ok(named.into_iter().map(|(_, name)| name).collect())
 }

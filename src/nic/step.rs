@@ -67,6 +67,10 @@ static RULE: Attempt = Attempt {
     what: "add a flow rule (ethtool -N)",
     arguments: &["interface", "port", "queue"],
 };
+pub(super) static LIST: Attempt = Attempt {
+    what: "list the interfaces",
+    arguments: &[],
+};
 static CLAIM: Attempt = Attempt {
     what: "claim a queue of the interface",
     arguments: &["interface"],

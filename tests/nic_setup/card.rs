@@ -1,6 +1,7 @@
 //! `nic::claim` on the software NIC in its default state: every setting has to be as before after each claim, also
 //! after one that failed at any of its steps.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
@@ -16,7 +17,7 @@ use zcrx_sys::{CauseKind, Errno};
 use crate::common::nic::{Nic, V4, V6};
 use crate::common::streams::{transfer, PORT};
 use crate::refuse::refusing;
-use crate::{common, ip, kinds, refusal};
+use crate::{common, ip, kinds, print_time_to_inspect, refusal};
 
 const SNIC: &str = "snic0";
 
@@ -54,7 +55,7 @@ impl Drop for Default {
 /// All that ethtool tells of the settings that a claim changes.
 fn settings(nic: &Nic) -> String {
     let all = ["-g", "-l", "-x", "-k", "-n"].map(|what| nic.ethtool(&format!("{what} {SNIC}")));
-    let threshold = nic::inspect(SNIC, 0).unwrap().header_split_threshold;
+    let threshold = nic::inspect(SNIC).unwrap().header_split_threshold;
     format!("{}hds-thresh: {threshold:?}\n", all.concat())
 }
 
@@ -69,9 +70,10 @@ fn receive_without_a_copy(nic: &Nic, claim: &nic::Claim) {
         receiver
             .listen(TcpListener::bind((address, PORT)).unwrap())
             .unwrap();
-        let held = nic::inspect(SNIC, claim.queue()).unwrap();
-        assert_eq!(held.holder, Some(Holder::IoUring));
-        assert_eq!(kinds(&held), [Some(CauseKind::QueueTaken)]);
+        let held = nic::inspect(SNIC).unwrap();
+        let queue = claim.queue();
+        assert_eq!(held.queues[queue as usize].holder, Some(Holder::IoUring));
+        assert_eq!(kinds(&held, queue), [Some(CauseKind::QueueTaken)]);
         transfer(&mut receiver, address, 2, len);
         let after = nic.counters(claim.queue());
         assert!(
@@ -94,10 +96,10 @@ fn setup_of_a_nic_in_its_default_state_is_undone() {
     let Some(default) = Default::with_channels(4) else {
         return;
     };
-    let inspection = nic::inspect(SNIC, 3).unwrap();
+    let inspection = nic::inspect(SNIC).unwrap();
     assert_eq!(inspection.driver.as_deref(), Some("softnic"));
     assert_eq!(
-        kinds(&inspection),
+        kinds(&inspection, 3),
         [Some(CauseKind::HeaderSplit), None, None]
     );
     let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
@@ -112,10 +114,51 @@ fn setup_of_a_nic_in_its_default_state_is_undone() {
             "flow rule 1: flow-type tcp6 dst-port 9999 action 3",
         ]
     );
-    assert_eq!(nic::inspect(SNIC, 3).unwrap().obstacles(), []);
+    assert_eq!(nic::inspect(SNIC).unwrap().obstacles(3), []);
     receive_without_a_copy(&default.nic, &claim);
     drop(claim);
     default.assert_as_before();
+}
+
+#[test]
+fn setup_inspects_each_queue() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let lease = default.nic.lease(2);
+    let inspection = nic::inspect(SNIC).unwrap();
+    drop(lease);
+    assert_eq!(inspection.receive_queues, Some(4));
+    assert_eq!(
+        (inspection.ring_entries, inspection.mtu),
+        (Some(1024), Some(1500))
+    );
+    assert_eq!(
+        (inspection.ntuple, inspection.rules),
+        (Some(false), Some(0))
+    );
+    let holders = inspection.queues.iter().map(|queue| queue.holder.unwrap());
+    use Holder::{Driver, Lease};
+    assert_eq!(holders.collect::<Vec<_>>(), [Driver, Driver, Lease, Driver]);
+    let ids = inspection.queues.iter().map(|queue| queue.napi_id.unwrap());
+    let ids: BTreeSet<_> = ids.collect();
+    assert_eq!(ids.len(), 4, "each has a NAPI instance of its own: {ids:?}");
+    assert!(inspection
+        .queues
+        .iter()
+        .all(|queue| queue.rss == Some(true)));
+    assert!(kinds(&inspection, 2).contains(&Some(CauseKind::QueueLeased)));
+    assert!(kinds(&inspection, 4).contains(&Some(CauseKind::NoQueue)));
+    let away = |queue| inspection.obstacles(queue)[1].command.clone();
+    assert_eq!(away(3).as_deref(), Some("ethtool -X snic0 equal 3"));
+    assert_eq!(away(1).as_deref(), Some("ethtool -X snic0 weight 1 0 1 1"));
+}
+
+#[test]
+fn setup_inspection_of_a_nic_is_printed() {
+    if let Some(_nic) = Nic::claim() {
+        print_time_to_inspect(SNIC);
+    }
 }
 
 #[test]
@@ -123,9 +166,10 @@ fn setup_of_a_nic_with_one_queue_is_undone() {
     let Some(default) = Default::with_channels(1) else {
         return;
     };
-    let inspection = nic::inspect(SNIC, 0).unwrap();
-    let first = &inspection.obstacles()[0];
+    let inspection = nic::inspect(SNIC).unwrap();
+    let first = &inspection.obstacles(0)[0];
     assert_eq!(first.remedy, "ethtool -L snic0 combined 2");
+    assert_eq!(first.command.as_ref(), Some(&first.remedy));
     let claim = nic::claim(SNIC, &[Flow::new(Family::V6, PORT)]).unwrap();
     assert_eq!(claim.queue(), 1);
     assert_eq!(changes(&claim)[0], "combined channels: 1 -> 2");
@@ -146,7 +190,7 @@ fn setup_keeps_what_the_administrator_set() {
     nic.ethtool("-N snic0 flow-type tcp4 dst-port 80 action 1 loc 7");
     let before = settings(nic);
     assert_eq!(
-        kinds(&nic::inspect(SNIC, 3).unwrap()),
+        kinds(&nic::inspect(SNIC).unwrap(), 3),
         [Some(CauseKind::HeaderSplitThreshold), None]
     );
     let claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
@@ -269,8 +313,9 @@ fn setup_that_is_dropped_before_its_receiver_leaves_the_queue_alone() {
         3,
         "the rules are gone, the rest had to stay: {left:?}"
     );
-    let inspection = nic::inspect(SNIC, 3).unwrap();
-    assert_eq!((inspection.rules, inspection.rss), (Some(0), Some(false)));
+    let inspection = nic::inspect(SNIC).unwrap();
+    let rss = inspection.queues[3].rss;
+    assert_eq!((inspection.rules, rss), (Some(0), Some(false)));
     // One whose receiver has just closed is waited for.
     drop(receiver);
     default.nic.wait_for_queues();

@@ -15,9 +15,9 @@ mod card;
 mod common;
 mod refuse;
 
-/// What stands in the way of a queue, by kind.
-pub(crate) fn kinds(inspection: &Inspection) -> Vec<Option<CauseKind>> {
-    let obstacles = inspection.obstacles();
+/// What stands in the way of `queue`, by kind.
+pub(crate) fn kinds(inspection: &Inspection, queue: u32) -> Vec<Option<CauseKind>> {
+    let obstacles = inspection.obstacles(queue);
     obstacles.iter().map(|obstacle| obstacle.kind).collect()
 }
 
@@ -47,12 +47,12 @@ pub(crate) fn refusal(name: &str, flows: &[Flow]) -> ClaimError {
 fn setup_inspects_loopback_without_privilege() {
     thread::spawn(|| {
         common::drop_capability(common::CAP_NET_ADMIN);
-        let loopback = nic::inspect("lo", 0).unwrap();
+        let loopback = nic::inspect("lo").unwrap();
         assert_eq!((loopback.up, loopback.xdp_program), (Some(true), Some(0)));
         assert!(loopback.mtu > Some(0));
-        assert_eq!((loopback.header_split, loopback.rss), (None, None));
+        assert_eq!((loopback.header_split, loopback.ring_entries), (None, None));
         assert_eq!((loopback.receive_queues, loopback.rules), (None, None));
-        assert_eq!(kinds(&loopback), [Some(CauseKind::NoDmaDevice)]);
+        assert_eq!(kinds(&loopback, 0), [Some(CauseKind::NoDmaDevice)]);
     })
     .join()
     .unwrap();
@@ -69,34 +69,54 @@ fn setup_inspects_virtual_interfaces() {
         } else {
             return common::skip((u32::MAX, 0), &"neither veth nor netkit here");
         };
-        let down = nic::inspect("virt0", queue).unwrap();
+        let down = nic::inspect("virt0").unwrap();
         assert_eq!(down.driver.as_deref(), Some(driver));
-        assert_eq!((down.up, down.holder), (Some(false), None));
+        assert_eq!(down.up, Some(false));
+        assert!(down.queues.iter().all(|queue| queue.holder.is_none()));
         assert!(ip("link set virt0 up"));
-        let up = nic::inspect("virt0", queue).unwrap();
+        let up = nic::inspect("virt0").unwrap();
         assert_eq!((up.up, up.ntuple), (Some(true), Some(false)));
         // Nothing that is set on it would help, so nothing else is told.
-        assert_eq!(kinds(&up), [Some(CauseKind::NoDmaDevice)]);
-        let text = up.obstacles()[0].to_string();
+        assert_eq!(kinds(&up, queue), [Some(CauseKind::NoDmaDevice)]);
+        let obstacle = &up.obstacles(queue)[0];
+        let text = obstacle.to_string();
         assert!(text.contains("virtual: use a NIC"), "{text}");
+        assert_eq!(obstacle.command, None);
     });
 }
 
 /// No more than a number to look at: how long it takes is the machine's affair.
-#[test]
-fn setup_inspection_of_sixteen_queues_is_printed() {
+pub(crate) fn print_time_to_inspect(name: &str) {
+    let queues = nic::inspect(name).unwrap().queues.len();
     let once = |_| {
         let start = Instant::now();
-        (0..16).for_each(|queue| drop(nic::inspect("lo", queue).unwrap()));
+        drop(nic::inspect(name).unwrap());
         start.elapsed()
     };
     let mut times: Vec<_> = (0..21).map(once).collect();
     times.sort_unstable();
     let line = format!(
-        "MEASURED sixteen inspections, median of 21: {:?}\n",
+        "MEASURED inspection of {name}, {queues} queues, median of 21: {:?}\n",
         times[10]
     );
     std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+}
+
+#[test]
+fn setup_inspection_of_loopback_is_printed() {
+    print_time_to_inspect("lo");
+}
+
+#[test]
+fn setup_lists_every_interface() {
+    let listed = nic::interfaces().unwrap();
+    let mut names: Vec<_> = std::fs::read_dir("/sys/class/net")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| interface_index(name).is_ok()) // "bonding_masters", where there is bonding
+        .collect();
+    names.sort_by_key(|name| interface_index(name).unwrap());
+    assert_eq!(listed, names);
 }
 
 #[test]
@@ -109,7 +129,7 @@ fn setup_refuses_names_of_no_interface() {
         &"x".repeat(1 << 16),
         "lo ",
     ] {
-        let error = nic::inspect(name, 0).unwrap_err();
+        let error = nic::inspect(name).unwrap_err();
         assert_eq!(error.errno(), Some(Errno::NODEV), "{name:?}: {error}");
         let error = refusal(name, &Flow::both(1));
         assert_eq!(error.error.errno(), Some(Errno::NODEV), "{name:?}: {error}");
