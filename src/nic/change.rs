@@ -50,7 +50,8 @@ pub(super) enum Setting {
     },
     Ntuple,
     Rule {
-        location: u32,
+        /// `None` while it is being added.
+        location: Option<u32>,
         flow: Flow,
         queue: u32,
     },
@@ -152,7 +153,13 @@ impl fmt::Display for Change {
                 location,
                 flow,
                 queue,
-            } => write!(f, "flow rule {location}: {flow} action {queue}"),
+            } => {
+                f.write_str("flow rule")?;
+                if let Some(location) = location {
+                    write!(f, " {location}")?;
+                }
+                write!(f, ": {flow} action {queue}")
+            }
         }
     }
 }

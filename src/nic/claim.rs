@@ -3,7 +3,7 @@
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::vec::Vec;
 
@@ -59,12 +59,44 @@ pub struct Claim {
 /// header split on and its threshold 0, RSS away from the queue before anything is registered there, flow rules
 /// on, and one rule for each flow. RSS contexts of the administrator's own are left alone.
 ///
+/// Nothing is left of a process that is killed to take its changes back; see [`claim_recorded`].
+///
 /// # Errors
 ///
 /// Which step failed and why; all steps before it were taken back. No or the same flow twice, and port 0, are
 /// refused, and an interface that another claim of this network namespace has. So is one that could not have
 /// zero-copy receive after all steps, for a reason that [`inspect`](super::inspect) tells.
 pub fn claim(name: &str, flows: &[Flow]) -> Result<Claim, ClaimError> {
+    make(name, flows, None)
+}
+
+/// As [`claim`], with a file at `path` that has each change before it is made. When everything is as it was
+/// before, the file is gone; if the process is killed first, [`undo`](super::undo) takes the changes back from it.
+///
+/// The file is for its owner's eyes alone. Put it where nobody else may write, in [`RECORD_DIR`](super::RECORD_DIR)
+/// for instance: who undoes it does as it says.
+///
+/// # Errors
+///
+/// As those of [`claim`]. The file cannot be written, or is there already (`EEXIST`): then it is that of a claim
+/// whose owner was killed, and `undo` comes first.
+///
+/// ```no_run
+/// use zcrx_sys::nic::{self, Flow};
+///
+/// let claim = nic::claim_recorded("eth0", &Flow::both(9999), "/run/my-server.claim")?;
+/// println!("receiving on queue {}", claim.queue());
+/// # Ok::<(), nic::ClaimError>(())
+/// ```
+pub fn claim_recorded(
+    name: &str,
+    flows: &[Flow],
+    path: impl AsRef<Path>,
+) -> Result<Claim, ClaimError> {
+    make(name, flows, Some(path.as_ref()))
+}
+
+fn make(name: &str, flows: &[Flow], record: Option<&Path>) -> Result<Claim, ClaimError> {
     check_flows(flows)?;
     let interface = interface_index(name)?;
     let lock = lock(interface).map_err(LOCK.failed(interface))?;
@@ -77,6 +109,9 @@ pub fn claim(name: &str, flows: &[Flow]) -> Result<Claim, ClaimError> {
         record: None,
         _lock: lock,
     };
+    if let Some(path) = record {
+        claim.record_to(path)?;
+    }
     claim.set_up(flows).map_err(|error| {
         let left = claim.undo(Duration::ZERO); // Nobody had the time to register.
         ClaimError::new(error, left)
@@ -91,7 +126,7 @@ pub(super) fn lock(interface: u32) -> Result<UnixDatagram, Errno> {
         .map_err(errno)
 }
 
-fn errno(error: io::Error) -> Errno {
+pub(super) fn errno(error: io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
@@ -116,34 +151,36 @@ impl Claim {
 
     fn set_up(&mut self, flows: &[Flow]) -> Result<(), Error> {
         self.check(None)?;
-        self.channels().map_err(CHANNELS.failed(self.interface))?;
+        self.channels()?;
         self.check(Some(self.queue))?;
-        self.header_split()
-            .map_err(HEADER_SPLIT.failed(self.interface))?;
-        self.rss().map_err(RSS.failed(self.interface))?;
-        self.ntuple().map_err(NTUPLE.failed(self.interface))?;
+        self.header_split()?;
+        self.rss()?;
+        self.ntuple()?;
         flows.iter().try_for_each(|&flow| self.rule(flow))
     }
 
-    /// Notes what is about to change: should it fail half-way, it is taken back, too.
-    fn note(&mut self, setting: Setting) {
+    /// Notes what is about to change: should it fail half-way, or the process be killed, it is taken back, too.
+    fn note(&mut self, setting: Setting) -> Result<(), Error> {
         self.changes.push(Change(setting));
+        self.update_record()
     }
 
     /// Sees to it that there are two queues or more, and takes the last.
-    fn channels(&mut self) -> Result<(), Errno> {
-        let mut channels = self.card.ethtool.channels()?;
+    fn channels(&mut self) -> Result<(), Error> {
+        let failed = CHANNELS.failed(self.interface);
+        let mut channels = self.card.ethtool.channels().map_err(&failed)?;
         if channels.receive_queues() < 2 {
             self.queue = 1;
             self.note(Setting::Channels {
                 before: channels.combined,
                 after: 2,
-            });
-            self.card.ethtool.set_combined_channels(2)?;
-            channels = self.card.ethtool.channels()?;
+            })?;
+            let ethtool = &self.card.ethtool;
+            ethtool.set_combined_channels(2).map_err(&failed)?;
+            channels = ethtool.channels().map_err(&failed)?;
         }
         self.queue = match channels.receive_queues() {
-            0 | 1 => return Err(Errno::OPNOTSUPP),
+            0 | 1 => return Err(failed(Errno::OPNOTSUPP)),
             queues => queues - 1,
         };
         Ok(())
@@ -168,22 +205,25 @@ impl Claim {
 
     /// Asks for header split also where it is on: zero-copy receive wants it from the administrator, and does not
     /// take it for granted where a driver has it on by itself.
-    fn header_split(&mut self) -> Result<(), Errno> {
-        let rings = self.card.settings.rings()?;
+    fn header_split(&mut self) -> Result<(), Error> {
+        let failed = HEADER_SPLIT.failed(self.interface);
+        let rings = self.card.settings.rings().map_err(&failed)?;
         let before = rings.data_split.unwrap_or(DataSplit::Unknown);
         if before != DataSplit::Enabled {
-            self.note(Setting::HeaderSplit { before });
+            self.note(Setting::HeaderSplit { before })?;
         }
         let thresh = rings.hds_thresh.filter(|&bytes| bytes > 0);
         if let Some(before) = thresh {
-            self.note(Setting::Threshold { before });
+            self.note(Setting::Threshold { before })?;
         }
         let settings = &mut self.card.settings;
-        settings.set_header_split(DataSplit::Enabled, thresh.map(|_| 0))
+        let set = settings.set_header_split(DataSplit::Enabled, thresh.map(|_| 0));
+        set.map_err(&failed)
     }
 
-    fn rss(&mut self) -> Result<(), Errno> {
-        let before = self.card.ethtool.rss()?;
+    fn rss(&mut self) -> Result<(), Error> {
+        let failed = RSS.failed(self.interface);
+        let before = self.card.ethtool.rss().map_err(&failed)?;
         if !before.contains(&self.queue) {
             return Ok(());
         }
@@ -196,31 +236,33 @@ impl Claim {
         self.note(Setting::Rss {
             before,
             queue: self.queue,
-        });
-        self.card.ethtool.set_rss(&after)
+        })?;
+        self.card.ethtool.set_rss(&after).map_err(&failed)
     }
 
-    fn ntuple(&mut self) -> Result<(), Errno> {
-        if self.card.ethtool.ntuple()? {
+    fn ntuple(&mut self) -> Result<(), Error> {
+        let failed = NTUPLE.failed(self.interface);
+        if self.card.ethtool.ntuple().map_err(&failed)? {
             return Ok(());
         }
-        self.note(Setting::Ntuple);
-        self.card.ethtool.set_ntuple(true)
+        self.note(Setting::Ntuple)?;
+        self.card.ethtool.set_ntuple(true).map_err(&failed)
     }
 
     fn rule(&mut self, flow: Flow) -> Result<(), Error> {
-        let (ethtool, queue) = (&self.card.ethtool, self.queue);
-        let added = match rules::exists(ethtool, flow) {
-            Ok(false) => rules::insert(ethtool, flow, queue),
-            Ok(true) => Err(Errno::EXIST),
-            Err(errno) => Err(errno),
-        };
-        let location = added.map_err(rule_failed(self.interface, flow, queue))?;
-        self.note(Setting::Rule {
+        let queue = self.queue;
+        let failed = rule_failed(self.interface, flow, queue);
+        if rules::exists(&self.card.ethtool, flow).map_err(&failed)? {
+            return Err(failed(Errno::EXIST));
+        }
+        let rule = |location| Setting::Rule {
             location,
             flow,
             queue,
-        });
-        Ok(())
+        };
+        self.note(rule(None))?;
+        let location = rules::insert(&self.card.ethtool, flow, queue).map_err(&failed)?;
+        self.changes.pop();
+        self.note(rule(Some(location)))
     }
 }

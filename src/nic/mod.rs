@@ -3,7 +3,7 @@
 //! [`inspect`] tells, without privileges, why a queue cannot have zero-copy receive and which command mends that.
 //! [`claim`] does what the kernel's documentation of zero-copy receive says (`networking/iou-zcrx.rst`), in the
 //! order in which it is safe, and takes it back when the [`Claim`] drops. A claim that is recorded in a file
-//! ([`Claim::record_to`]) can be taken back by [`undo`] after its owner was killed.
+//! ([`claim_recorded`]) can be taken back by [`undo`] after its owner was killed.
 //!
 //! ```no_run
 //! use zcrx_sys::nic::{self, Flow};
@@ -32,9 +32,9 @@ mod step;
 mod undo;
 
 pub use change::Change;
-pub use claim::{claim, Claim};
+pub use claim::{claim, claim_recorded, Claim};
 pub use failure::ClaimError;
 pub use flow::{Family, Flow};
 pub use inspect::{inspect, interfaces, Holder, Inspection, QueueState};
 pub use obstacle::Obstacle;
-pub use undo::undo;
+pub use undo::{undo, RECORD_DIR};

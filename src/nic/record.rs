@@ -3,6 +3,7 @@
 //! A line each for where it holds (boot, network namespace, interface, queue) and for each change, in order; the
 //! last line tells a whole record from one whose writing was cut short.
 
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -17,6 +18,8 @@ use crate::zcrx::interface::DataSplit;
 
 const FIRST: &str = "zcrx-sys nic record 1";
 const LAST: &str = "end";
+/// The location of a rule that was being added.
+const ANYWHERE: &str = "anywhere";
 
 /// Where a claim's changes hold. An interface's number is its own as long as the system runs, within its network
 /// namespace.
@@ -54,13 +57,24 @@ impl Record {
             .create_new(true)
             .mode(0o600)
             .open(path)?;
-        file.write_all(self.to_text().as_bytes())
+        let written = file.write_all(self.to_text().as_bytes());
+        if written.is_err() {
+            let _ = fs::remove_file(path); // Of two errors the first is the one to tell.
+        }
+        written
     }
 
-    /// Has the file at `path` say this from now on.
+    /// Has the file at `path` say this from now on: at any time it is a whole record, the old one or this.
     pub(super) fn replace(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)?;
-        self.create(path)
+        let mut new = OsString::from(path);
+        new.push(".new");
+        let new = Path::new(&new);
+        match fs::remove_file(new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {} // One was left by an owner that was killed just here, or none.
+        }
+        self.create(new)?;
+        fs::rename(new, path)
     }
 
     pub(super) fn read(path: &Path) -> io::Result<Self> {
@@ -129,6 +143,7 @@ fn line(setting: &Setting) -> String {
             queue,
         } => {
             let version = if flow.family() == Family::V4 { 4 } else { 6 };
+            let location = location.map_or(ANYWHERE.to_string(), |location| location.to_string());
             std::format!("rule {location} {version} {} {queue}", flow.port())
         }
     }
@@ -161,7 +176,10 @@ fn setting(line: &str) -> Option<Setting> {
         },
         "ntuple" => Setting::Ntuple,
         "rule" => Setting::Rule {
-            location: number(&mut words)?,
+            location: match words.next()? {
+                ANYWHERE => None,
+                location => Some(location.parse().ok()?),
+            },
             flow: {
                 let family = match number::<u8>(&mut words)? {
                     4 => Family::V4,
@@ -202,7 +220,12 @@ mod tests {
             },
             Setting::Ntuple,
             Setting::Rule {
-                location: 63,
+                location: Some(63),
+                flow,
+                queue: 1,
+            },
+            Setting::Rule {
+                location: None,
                 flow,
                 queue: 1,
             },
@@ -238,6 +261,7 @@ mod tests {
             ("0 1 0 1", "0 1 x 1"),
             ("ntuple", "ntuples"),
             ("63 6 9999", "63 5 9999"),
+            ("anywhere", "somewhere"),
             ("9999", "65536"),
             ("end\n", "end\nend\n"),
             ("end\n", "\nend\n"),

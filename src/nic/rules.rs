@@ -144,13 +144,19 @@ pub(super) fn insert(ethtool: &Ethtool, flow: Flow, queue: u32) -> Result<u32, E
     Ok(message.spec.location)
 }
 
-/// Deletes the rule that sends `flow` to `queue`, if it is still what is at `location`.
+/// Deletes the rule that sends `flow` to `queue`, if it is still what is at `location`; or wherever it is, if that
+/// is not known.
 pub(super) fn delete(
     ethtool: &Ethtool,
-    location: u32,
+    location: Option<u32>,
     flow: Flow,
     queue: u32,
 ) -> Result<(), Errno> {
+    let Some(location) = location else {
+        let (taken, _) = list(ethtool)?;
+        let mut taken = used(&taken).iter();
+        return taken.try_for_each(|&location| delete(ethtool, Some(location), flow, queue));
+    };
     let ours = Spec::new(flow, queue);
     match get(ethtool, location) {
         Ok(spec) if spec.selects_as(&ours) && spec.queue == ours.queue => {}

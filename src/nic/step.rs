@@ -75,6 +75,10 @@ static CLAIM: Attempt = Attempt {
     what: "claim a queue of the interface",
     arguments: &["interface"],
 };
+static RECORD: Attempt = Attempt {
+    what: "record in a file what a claim changes",
+    arguments: &["interface"],
+};
 static FLOWS: Attempt = Attempt {
     what: "claim a queue of the interface",
     arguments: &["flows"],
@@ -113,6 +117,23 @@ pub(super) fn rule_failed(interface: u32, flow: Flow, queue: u32) -> impl Fn(Err
         let diagnosis = general.unwrap_or(Diagnosis::Possible(causes));
         let arguments = [interface.into(), flow.port().into(), queue.into()];
         Error::diagnosed(&RULE, arguments, Reason::Kernel(errno), diagnosis)
+    }
+}
+
+/// The error of writing the record for what the kernel answered.
+pub(super) fn record_failed(interface: u32) -> impl Fn(Errno) -> Error {
+    move |errno| {
+        let causes: &'static [Cause] = match errno {
+            Errno::EXIST => &[Cause {
+                cause: "there is one already, of a claim whose owner was killed",
+                remedy: "undo it first (nic::undo, or the example: doctor --undo)",
+            }],
+            _ => &[Cause {
+                cause: "the file cannot be written there",
+                remedy: "name another",
+            }],
+        };
+        Error::new(&RECORD, [interface.into()], Reason::Kernel(errno), causes)
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{self, Path};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 use super::change::{Card, Change};
-use super::claim::{lock, Claim};
+use super::claim::{errno, lock, Claim};
 use super::record::{Place, Record};
-use super::step::UNDO;
+use super::step::{record_failed, UNDO};
 use super::ClaimError;
 use crate::errno::Errno;
+use crate::error::Error;
 use crate::zcrx::interface::Provider;
 
 /// How long to wait for a queue whose receiver has closed: the kernel frees it in its own time, as a rule within
@@ -20,8 +21,12 @@ use crate::zcrx::interface::Provider;
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Takes back what a claim has changed whose owner was killed, from the file that [`Claim::record_to`] wrote. Takes
-/// CAP_NET_ADMIN.
+/// Where the examples of this crate put their records, each by its interface's name: `receive --claim` writes one,
+/// and `doctor --undo` finds it. Whoever makes the directory sees to it that nobody else may write there.
+pub const RECORD_DIR: &str = "/run/zcrx-sys";
+
+/// Takes back what a claim has changed whose owner was killed, from the file that
+/// [`claim_recorded`](super::claim_recorded) wrote. Takes CAP_NET_ADMIN.
 ///
 /// Answers what was taken back, which is nothing if the system has been started anew since: then the settings are
 /// gone, too. The file is gone after that.
@@ -59,21 +64,27 @@ pub fn undo(path: impl AsRef<Path>) -> io::Result<Vec<Change>> {
 }
 
 impl Claim {
-    /// Writes what was changed to a file at `path`, from which [`undo`] can take it back if this process is
-    /// killed. When the claim has taken everything back, the file is gone. One record at a time: an earlier one
-    /// goes.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be written, or is there already (`AlreadyExists`): then it is that of a claim whose owner
-    /// was killed, and [`undo`] comes first, before there is a new claim.
-    pub fn record_to(&mut self, path: impl AsRef<Path>) -> io::Result<()> {
-        let (path, place) = (path.as_ref(), Place::here()?);
-        self.as_recorded(&place, &self.changes).create(path)?;
-        match self.record.replace((path.to_path_buf(), place)) {
-            Some((elsewhere, _)) => fs::remove_file(elsewhere),
-            None => Ok(()),
-        }
+    /// Begins a record at `path`, where there must be none.
+    pub(super) fn record_to(&mut self, path: &Path) -> Result<(), Error> {
+        let failed = |error| record_failed(self.interface)(errno(error));
+        let (path, place) = (
+            path::absolute(path).map_err(failed)?,
+            Place::here().map_err(failed)?,
+        );
+        let record = self.as_recorded(&place, &self.changes);
+        record.create(&path).map_err(failed)?;
+        self.record = Some((path, place));
+        Ok(())
+    }
+
+    /// Brings the record up to date, if there is one.
+    pub(super) fn update_record(&self) -> Result<(), Error> {
+        let Some((path, place)) = &self.record else {
+            return Ok(());
+        };
+        let record = self.as_recorded(place, &self.changes);
+        let failed = |error| record_failed(self.interface)(errno(error));
+        record.replace(path).map_err(failed)
     }
 
     /// Takes back what was changed, as dropping does.

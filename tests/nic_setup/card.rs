@@ -1,35 +1,29 @@
-//! `nic::claim` on the software NIC in its default state: every setting has to be as before after each claim, also
-//! after one that failed at any of its steps.
+//! `nic::claim` on the software NIC in its default state: every setting has to be as before after each claim.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::Command;
 
 use zcrx_sys::nic::{self, Family, Flow, Holder};
 use zcrx_sys::recv::Receiver;
-use zcrx_sys::{CauseKind, Errno};
+use zcrx_sys::CauseKind;
 
 use crate::common::nic::{Nic, V4, V6};
 use crate::common::streams::{transfer, PORT};
-use crate::refuse::refusing;
-use crate::{common, ip, kinds, print_time_to_inspect, refusal};
+use crate::{kinds, print_time_to_inspect, refusal};
 
-const SNIC: &str = "snic0";
+pub(crate) const SNIC: &str = "snic0";
 
 /// The software NIC as a driver brings it up, and its settings then.
-struct Default {
-    nic: Nic,
-    before: String,
+pub(crate) struct Default {
+    pub(crate) nic: Nic,
+    pub(crate) before: String,
 }
 
 impl Default {
     /// With `channels` queues; everything is as after loading the driver.
-    fn with_channels(channels: u32) -> Option<Self> {
+    pub(crate) fn with_channels(channels: u32) -> Option<Self> {
         let nic = Nic::claim()?;
         nic.ethtool("-G snic0 tcp-data-split off");
         nic.ethtool("-X snic0 default");
@@ -39,7 +33,7 @@ impl Default {
         Some(Self { nic, before })
     }
 
-    fn assert_as_before(&self) {
+    pub(crate) fn assert_as_before(&self) {
         assert_eq!(settings(&self.nic), self.before);
     }
 }
@@ -53,7 +47,7 @@ impl Drop for Default {
 }
 
 /// All that ethtool tells of the settings that a claim changes.
-fn settings(nic: &Nic) -> String {
+pub(crate) fn settings(nic: &Nic) -> String {
     let all = ["-g", "-l", "-x", "-k", "-n"].map(|what| nic.ethtool(&format!("{what} {SNIC}")));
     let threshold = nic::inspect(SNIC).unwrap().header_split_threshold;
     format!("{}hds-thresh: {threshold:?}\n", all.concat())
@@ -226,76 +220,6 @@ fn setup_of_a_claimed_nic_is_refused() {
 }
 
 #[test]
-fn setup_without_privilege_changes_nothing_and_names_setcap() {
-    let Some(default) = Default::with_channels(1) else {
-        return;
-    };
-    let error = thread::spawn(|| {
-        common::drop_capability(common::CAP_NET_ADMIN);
-        refusal(SNIC, &Flow::both(PORT)).error
-    });
-    let error = error.join().unwrap();
-    assert_eq!(error.kind(), Some(CauseKind::Privilege), "{error}");
-    assert!(
-        error.to_string().contains("setcap cap_net_admin+ep"),
-        "{error}"
-    );
-    default.assert_as_before();
-}
-
-#[test]
-fn setup_is_refused_on_an_interface_that_is_down() {
-    let Some(default) = Default::with_channels(1) else {
-        return;
-    };
-    assert!(ip("link set snic0 down"));
-    let error = refusal(SNIC, &Flow::both(PORT));
-    assert!(ip("link set snic0 up"));
-    assert!(ip("addr add fd00::1/64 dev snic0 nodad")); // IPv6 addresses went with it
-    assert!(
-        error.to_string().contains("the interface is down"),
-        "{error}"
-    );
-    default.assert_as_before();
-}
-
-#[test]
-fn setup_that_finds_no_room_for_a_rule_is_undone() {
-    let Some(default) = Default::with_channels(4) else {
-        return;
-    };
-    let nic = &default.nic;
-    nic.ethtool("-K snic0 ntuple on");
-    for location in 0.. {
-        let rule = format!(
-            "-N {SNIC} flow-type tcp4 dst-port {} action 0 loc {location}",
-            20_000 + location
-        );
-        let mut ethtool = Command::new("/usr/sbin/ethtool");
-        if !ethtool
-            .args(rule.split(' '))
-            .output()
-            .unwrap()
-            .status
-            .success()
-        {
-            break;
-        }
-    }
-    nic.ethtool("-N snic0 delete 5");
-    let before = settings(nic);
-    // There is room for the first rule, and none for the second.
-    let error = refusal(SNIC, &Flow::both(PORT));
-    assert_eq!(error.error.errno(), Some(Errno::NOSPC), "{error}");
-    assert!(error.to_string().contains("add a flow rule"), "{error}");
-    assert_eq!(settings(nic), before);
-    // A flow that has a rule already.
-    let error = refusal(SNIC, &[Flow::new(Family::V4, 20_001)]);
-    assert_eq!(error.error.errno(), Some(Errno::EXIST), "{error}");
-    assert_eq!(settings(nic), before);
-}
-
-#[test]
 fn setup_that_is_dropped_before_its_receiver_leaves_the_queue_alone() {
     let Some(default) = Default::with_channels(4) else {
         return;
@@ -342,45 +266,6 @@ fn setup_of_a_card_that_is_pulled_out_ends() {
 }
 
 #[test]
-fn setup_that_fails_at_any_call_is_undone() {
-    let Some(default) = Default::with_channels(1) else {
-        return;
-    };
-    default.nic.header_split_above(256);
-    let before = settings(&default.nic);
-    let flows = Flow::both(PORT);
-    let claim = || nic::claim(SNIC, &flows);
-    let mut failed = Vec::new();
-    for nth in 0.. {
-        let (error, struck) = refusing(nth, claim, |claim| claim.err());
-        assert_eq!(
-            settings(&default.nic),
-            before,
-            "after call {nth}: {error:?}"
-        );
-        if !struck {
-            assert!(error.is_none(), "{error:?}");
-            break;
-        }
-        if let Some(error) = error {
-            assert!(error.left.is_empty(), "{error}");
-            failed.push(error.error.attempt().what);
-        }
-    }
-    failed.dedup();
-    let steps = [
-        "read the interface's settings",
-        "set the interface to two combined channels (ethtool -L)",
-        "switch header split on, for packets of any length (ethtool -G)",
-        "have RSS send flows of others to other queues (ethtool -X)",
-        "switch flow rules on (ethtool -K)",
-        "add a flow rule (ethtool -N)",
-    ];
-    assert_eq!(failed, steps);
-    default.nic.header_split_above(0);
-}
-
-#[test]
 fn setup_of_a_card_that_wants_to_be_told_locations_is_undone() {
     let Some(default) = Default::with_channels(4) else {
         return;
@@ -402,88 +287,4 @@ fn setup_of_a_card_that_wants_to_be_told_locations_is_undone() {
     receive_without_a_copy(&default.nic, &claim);
     drop(claim);
     default.assert_as_before();
-}
-
-/// Claims, says so, and receives until it is killed: the child of the test below.
-fn own_until_killed(record: &Path) -> ! {
-    let mut claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
-    claim.record_to(record).unwrap();
-    let _receiver = Receiver::builder().source(claim.source()).build().unwrap();
-    println!("claimed");
-    loop {
-        thread::park();
-    }
-}
-
-#[test]
-fn setup_of_an_owner_that_is_killed_is_undone_from_its_record() {
-    const CHILD: &str = "ZCRX_TEST_SETUP_RECORD";
-    if let Some(record) = env::var_os(CHILD) {
-        own_until_killed(record.as_ref());
-    }
-    let Some(default) = Default::with_channels(1) else {
-        return;
-    };
-    let record = env::temp_dir().join(format!("setup-record-{}", std::process::id()));
-    let test = "card::setup_of_an_owner_that_is_killed_is_undone_from_its_record";
-    let mut owner = Command::new(env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env(CHILD, &record)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
-    let claimed = lines.any(|line| line.unwrap().contains("claimed"));
-    assert!(claimed, "{:?}", owner.wait());
-    let living = nic::undo(&record).unwrap_err();
-    assert_eq!(living.kind(), io::ErrorKind::AddrInUse, "{living}");
-    owner.kill().unwrap();
-    owner.wait().unwrap();
-    assert_ne!(settings(&default.nic), default.before);
-    // Who may not undo keeps the record.
-    let (path, during) = (record.clone(), settings(&default.nic));
-    let unprivileged = thread::spawn(move || {
-        common::drop_capability(common::CAP_NET_ADMIN);
-        nic::undo(path).unwrap_err()
-    });
-    let error = unprivileged.join().unwrap();
-    assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
-    assert!(error.to_string().contains("setcap"), "{error}");
-    assert_eq!(settings(&default.nic), during);
-    let undone = nic::undo(&record).unwrap();
-    assert_eq!(undone.len(), 6, "{undone:?}");
-    default.assert_as_before();
-    assert!(!record.exists());
-    let gone = nic::undo(&record).unwrap_err();
-    assert_eq!(gone.kind(), io::ErrorKind::NotFound);
-}
-
-#[test]
-fn setup_takes_its_record_away_and_overwrites_no_other() {
-    let Some(default) = Default::with_channels(4) else {
-        return;
-    };
-    let record = env::temp_dir().join(format!("setup-other-{}", std::process::id()));
-    let mut claim = nic::claim(SNIC, &Flow::both(PORT)).unwrap();
-    let earlier = record.with_extension("earlier");
-    claim.record_to(&earlier).unwrap();
-    claim.record_to(&record).unwrap();
-    assert!(!earlier.exists());
-    let again = claim.record_to(&record).unwrap_err();
-    assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
-    let text = fs::read_to_string(&record).unwrap();
-    drop(claim);
-    assert!(!record.exists());
-    default.assert_as_before();
-    // Of another boot, and of another network namespace.
-    let field = |name| {
-        let line = |line: &&str| line.starts_with(name);
-        text.lines().find(line).unwrap()
-    };
-    fs::write(&record, text.replace(field("namespace"), "namespace 1")).unwrap();
-    let elsewhere = nic::undo(&record).unwrap_err();
-    assert_eq!(elsewhere.kind(), io::ErrorKind::InvalidInput, "{elsewhere}");
-    fs::write(&record, text.replace(field("boot"), "boot 1")).unwrap();
-    assert_eq!(nic::undo(&record).unwrap(), []);
-    assert!(!record.exists());
 }

@@ -13,7 +13,9 @@ use zcrx_sys::{CauseKind, Errno, Reason};
 mod card;
 #[path = "../common/mod.rs"]
 mod common;
+mod record;
 mod refuse;
+mod refused;
 
 /// What stands in the way of `queue`, by kind.
 pub(crate) fn kinds(inspection: &Inspection, queue: u32) -> Vec<Option<CauseKind>> {

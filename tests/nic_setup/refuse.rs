@@ -1,4 +1,5 @@
-//! A kernel that refuses one call: for each step of a claim a driver that refuses it.
+//! A kernel that refuses one call, for each step of a claim a driver that refuses it; or before which the process
+//! is killed.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,29 @@ pub(crate) fn refusing<A, B: Send>(
     first: impl FnOnce() -> A + Send,
     then: impl FnOnce(A) -> B + Send,
 ) -> (B, bool) {
+    striking(nth, || -libc::EIO, first, then)
+}
+
+/// As `refusing`, but before that call the process is killed.
+pub(crate) fn killing<A, B: Send>(
+    nth: usize,
+    first: impl FnOnce() -> A + Send,
+    then: impl FnOnce(A) -> B + Send,
+) {
+    let kill = || {
+        // SAFETY: a signal to this process.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+        unreachable!("killed")
+    };
+    striking(nth, kill, first, then);
+}
+
+fn striking<A, B: Send>(
+    nth: usize,
+    strike: impl Fn() -> i32,
+    first: impl FnOnce() -> A + Send,
+    then: impl FnOnce(A) -> B + Send,
+) -> (B, bool) {
     let armed = AtomicBool::new(true);
     let (give, take) = mpsc::channel();
     thread::scope(|scope| {
@@ -25,7 +49,7 @@ pub(crate) fn refusing<A, B: Send>(
             armed.store(false, Ordering::Relaxed); // It is read before the next call goes on.
             then(first)
         });
-        let struck = answer_calls(&take.recv().unwrap(), nth, armed);
+        let struck = answer_calls(&take.recv().unwrap(), nth, armed, strike);
         (caller.join().unwrap(), struck)
     })
 }
@@ -70,7 +94,12 @@ fn listen_to_this_thread() -> OwnedFd {
 }
 
 /// Answers until the thread has ended; whether a call was refused.
-fn answer_calls(listener: &OwnedFd, nth: usize, armed: &AtomicBool) -> bool {
+fn answer_calls(
+    listener: &OwnedFd,
+    nth: usize,
+    armed: &AtomicBool,
+    strike: impl Fn() -> i32,
+) -> bool {
     let (mut calls, mut struck) = (0, false);
     loop {
         let mut poll = libc::pollfd {
@@ -88,14 +117,14 @@ fn answer_calls(listener: &OwnedFd, nth: usize, armed: &AtomicBool) -> bool {
         // SAFETY: asked is an exclusively borrowed local of the type that the command writes.
         let got = unsafe { libc::ioctl(poll.fd, NOTIFICATION_RECEIVE as _, &mut asked) };
         assert_eq!(got, 0, "{}", std::io::Error::last_os_error());
-        let strike = armed.load(Ordering::Relaxed) && calls == nth;
-        struck |= strike;
+        let strikes = armed.load(Ordering::Relaxed) && calls == nth;
+        struck |= strikes;
         calls += 1;
         let mut answer = libc::seccomp_notif_resp {
             id: asked.id,
             val: 0,
-            error: if strike { -libc::EIO } else { 0 },
-            flags: if strike {
+            error: if strikes { strike() } else { 0 },
+            flags: if strikes {
                 0
             } else {
                 libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32
