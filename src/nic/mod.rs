@@ -19,6 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod arrival;
 mod change;
 mod claim;
 mod ethtool;
@@ -31,6 +32,7 @@ mod rules;
 mod step;
 mod undo;
 
+pub use arrival::ArrivalError;
 pub use change::Change;
 pub use claim::{claim, claim_recorded, Claim};
 pub use failure::ClaimError;

@@ -10,6 +10,7 @@ use zcrx_sys::nic::{self, ClaimError, Family, Flow, Inspection};
 use zcrx_sys::zcrx::interface_index;
 use zcrx_sys::{CauseKind, Errno, Reason};
 
+mod arrival;
 mod card;
 #[path = "../common/mod.rs"]
 mod common;
