@@ -1,66 +1,21 @@
 //! The program `receive` as its users run it: output for programs, exit status, signals, bad input.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStderr};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use common::programs::{json, receive, signal};
+
 mod common;
 
-/// The program: wherever `ZCRX_RECEIVE` says (in the lab), or built here, because `cargo test --test`
-/// alone would leave an old one in place.
-fn receive(arguments: &[&str]) -> Command {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| {
-        if let Some(program) = std::env::var_os("ZCRX_RECEIVE") {
-            return program.into();
-        }
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--example", "receive"]);
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success(), "{cargo:?}");
-        let tests = std::env::current_exe().unwrap();
-        tests
-            .parent()
-            .unwrap()
-            .parent()
-            .unwrap()
-            .join("examples/receive")
-    });
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error} in {:?}", String::from_utf8_lossy(&output.stdout)))
-}
-
-/// Starts a listening receiver; answers it with the address that it listens on.
-fn listening(arguments: &[&str]) -> (Child, String, BufReader<std::process::ChildStderr>) {
-    let mut child = receive(&["--listen", "127.0.0.1:0", "--json"])
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut errors = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    errors.read_line(&mut line).unwrap();
-    let address = line
-        .trim()
-        .strip_prefix("listening on ")
-        .expect(&line)
-        .to_string();
-    (child, address, errors)
+/// Starts a receiver that listens on loopback; answers it with its address.
+fn listening(arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
+    let mut receive = receive(&["--listen", "127.0.0.1:0", "--json"]);
+    receive.args(arguments);
+    common::programs::listening(receive)
 }
 
 #[test]
@@ -163,19 +118,19 @@ fn a_peer_that_resets_fails_the_run_by_name() {
 
 #[test]
 fn an_interrupt_ends_with_the_report() {
-    let (child, address, _errors) = listening(&["--connections", "2", "--no-verify"]);
-    let mut peer = TcpStream::connect(&address).unwrap();
-    peer.write_all(&[1; 5000]).unwrap();
-    // SAFETY: a signal to the child that this test started and has not waited for.
-    let sent = unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
-    assert_eq!(sent, 0);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let report = json(&output);
-    assert_eq!(
-        (&report["interrupted"], &report["outstanding"]),
-        (&true.into(), &0.into())
-    );
+    for number in [libc::SIGINT, libc::SIGTERM] {
+        let (child, address, _errors) = listening(&["--connections", "2", "--no-verify"]);
+        let mut peer = TcpStream::connect(&address).unwrap();
+        peer.write_all(&[1; 5000]).unwrap();
+        signal(&child, number);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let report = json(&output);
+        assert_eq!(
+            (&report["interrupted"], &report["outstanding"]),
+            (&true.into(), &0.into())
+        );
+    }
 }
 
 #[test]
@@ -215,6 +170,9 @@ fn bad_input_is_named_with_its_remedy() {
         (&["--bytes", "much"], "a number, with K, M or G"),
         (&["--bytes", "99999999999G"], "too large"),
         (&["--listen", "nowhere"], "--listen"),
+        (&["--claim"], "--nic <IF:QUEUE>"),
+        (&["--claim", "--nic", "lo"], "--listen <ADDR>"),
+        (&["--record", "file"], "--claim"),
         (&["--listen", "192.0.2.1:1"], "cannot listen on 192.0.2.1:1"),
     ];
     for (arguments, text) in cases {
@@ -246,4 +204,35 @@ fn a_source_that_cannot_be_had_is_an_error_only_if_it_was_insisted_on() {
         .unwrap()
         .len();
     assert!(reasons >= 1);
+}
+
+#[test]
+fn a_claim_that_makes_no_sense_is_named_with_its_remedy() {
+    let record = std::env::temp_dir().join(format!("program-claim-{}", std::process::id()));
+    let cases: &[(&[&str], &str)] = match cfg!(feature = "nic") {
+        false => &[(&["--nic", "lo"], "--claim takes feature nic")],
+        true => &[
+            (&["--nic", "lo:0"], "--nic takes the interface alone"),
+            (&["--nic", "lo", "--source", "buffers"], "of no use"),
+            (&["--nic", "lo"], "no DMA device"),
+            (&["--nic", "nosuchif0"], "list them with ip link"),
+            (
+                &["--nic", "a-name-that-is-too-long"],
+                "list them with ip link",
+            ),
+            (&["--nic", ""], "list them with ip link"),
+            (&["--nic", "../x"], "list them with ip link"),
+        ],
+    };
+    for (arguments, text) in cases {
+        let mut receive = receive(&["--listen", "127.0.0.1:0", "--claim", "--record"]);
+        let output = receive.arg(&record).args(*arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            errors.contains(text),
+            "{arguments:?}: no {text:?} in {errors}"
+        );
+        assert!(!record.exists(), "{arguments:?}");
+    }
 }

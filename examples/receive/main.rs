@@ -1,6 +1,7 @@
 //! Moves real TCP data through a `Receiver` and checks every byte. See `receive --help`.
 #![allow(unreachable_pub, missing_docs, reason = "a program, not a library")]
 
+mod claim;
 mod epoll;
 mod options;
 mod pattern;
@@ -17,8 +18,9 @@ use std::sync::Arc;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use zcrx_sys::recv::Receiver;
+use zcrx_sys::recv::{Receiver, Source};
 
+use claim::Claim;
 use options::{Options, SourceName};
 use pattern::Pattern;
 use report::Outcome;
@@ -61,19 +63,10 @@ fn run(options: &Options, stop: &AtomicBool) -> Result<bool, String> {
         return compare_runs(options, &pattern, stop);
     }
     let outcome = match options.listen {
-        Some(address) => {
-            let side = Side::of(options)?;
-            let listener = TcpListener::bind(address)
-                .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-            eprintln!(
-                "listening on {}",
-                listener.local_addr().map_err(|e| e.to_string())?
-            );
-            side.serve(listener, options, &pattern, &progress(options, None), stop)?
-        }
+        Some(address) => listen(address, options, &pattern, stop)?,
         None => {
             let progress = progress(options, Some(options.bytes));
-            loopback(Side::of(options)?, options, &pattern, &progress, stop)?
+            loopback(Side::of(options, None)?, options, &pattern, &progress, stop)?
         }
     };
     if options.json {
@@ -84,6 +77,31 @@ fn run(options: &Options, stop: &AtomicBool) -> Result<bool, String> {
     Ok(outcome.is_good())
 }
 
+/// One run for peers that connect to `address`.
+fn listen(
+    address: SocketAddr,
+    options: &Options,
+    pattern: &Pattern,
+    stop: &AtomicBool,
+) -> Result<Outcome, String> {
+    let listener = TcpListener::bind(address)
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let mut claim = match options.claim {
+        true => Some(Claim::new(options, address)?),
+        false => None,
+    };
+    let side = Side::of(options, claim.as_ref().map(Claim::source))?;
+    eprintln!("listening on {address}");
+    let progress = progress(options, None);
+    let mut outcome = side.serve(listener, options, pattern, &progress, stop, claim.as_mut())?;
+    // The receiver is gone, without which the queue is taken.
+    if let Some(Err(error)) = claim.map(Claim::release) {
+        outcome.failures.push(error);
+    }
+    Ok(outcome)
+}
+
 /// Who receives.
 enum Side {
     Receiver(Box<Receiver>),
@@ -91,10 +109,11 @@ enum Side {
 }
 
 impl Side {
-    fn of(options: &Options) -> Result<Self, String> {
+    /// With the queue that was claimed, if one was.
+    fn of(options: &Options, claimed: Option<Source>) -> Result<Self, String> {
         match options.source {
             SourceName::Epoll => Ok(Self::Epoll),
-            _ => Ok(Self::Receiver(Box::new(serve::receiver(options)?))),
+            _ => Ok(Self::Receiver(Box::new(serve::receiver(options, claimed)?))),
         }
     }
 
@@ -105,10 +124,11 @@ impl Side {
         pattern: &Pattern,
         progress: &ProgressBar,
         stop: &AtomicBool,
+        claim: Option<&mut Claim>,
     ) -> Result<Outcome, String> {
         let outcome = match self {
             Self::Receiver(receiver) => {
-                serve::serve(*receiver, listener, options, pattern, progress, stop)
+                serve::serve(*receiver, listener, options, pattern, progress, stop, claim)
             }
             Self::Epoll => epoll::serve(&listener, options, pattern, progress, stop)
                 .map_err(|error| error.to_string()),
@@ -132,7 +152,7 @@ fn loopback(
     std::thread::scope(|scope| {
         let sender =
             scope.spawn(|| sender::send(to, options.bytes, options.connections, pattern, stop));
-        let outcome = side.serve(listener, options, pattern, progress, stop);
+        let outcome = side.serve(listener, options, pattern, progress, stop, None);
         let sent = sender.join().expect("the sender does not panic");
         let mut outcome = outcome?;
         outcome.missing = options.bytes.saturating_sub(outcome.bytes);
@@ -153,7 +173,10 @@ fn compare_runs(options: &Options, pattern: &Pattern, stop: &AtomicBool) -> Resu
         if stop.load(Ordering::Relaxed) {
             return Err("interrupted".into());
         }
-        for (runs, side) in sides.iter_mut().zip([Side::of(options)?, Side::Epoll]) {
+        for (runs, side) in sides
+            .iter_mut()
+            .zip([Side::of(options, None)?, Side::Epoll])
+        {
             runs.push(loopback(
                 side,
                 options,

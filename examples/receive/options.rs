@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use zcrx_sys::recv::Source;
@@ -29,9 +30,18 @@ pub struct Options {
     #[arg(long, value_name = "ADDR", conflicts_with_all = ["listen", "compare"])]
     pub send: Option<SocketAddr>,
 
-    /// The interface and queue to receive from
+    /// The interface and queue to receive from; with --claim the interface alone
     #[arg(long, value_name = "IF:QUEUE")]
     pub nic: Option<String>,
+
+    /// Set the last queue of --nic up for what comes to --listen, and put everything back at the end
+    #[arg(long, requires_all = ["nic", "listen"])]
+    pub claim: bool,
+
+    /// Where --claim notes what it changes, for `doctor --undo` if this program is killed (default:
+    /// /run/zcrx-sys/IF)
+    #[arg(long, value_name = "FILE", requires = "claim")]
+    pub record: Option<PathBuf>,
 
     /// Bytes to send over loopback, in all
     #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = size)]

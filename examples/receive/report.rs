@@ -11,6 +11,10 @@ pub struct Outcome {
     pub fallback_reasons: Vec<String>,
     pub shortage: Option<String>,
     pub layout: String,
+    /// What --claim changed.
+    pub claim: Option<Vec<String>>,
+    /// Connections that do not come to the claimed queue, and why.
+    pub astray: Vec<String>,
     pub bytes: u64,
     /// Bytes of each connection, in order of accept.
     pub received: Vec<u64>,
@@ -94,6 +98,9 @@ impl Outcome {
             object["copied_bytes"] = copies.bytes.into();
             object["copied_fragments"] = copies.fragments.into();
         }
+        if let Some(changes) = &self.claim {
+            object["claim"] = json!({"changes": changes, "astray": self.astray});
+        }
         if !self.sha256.is_empty() {
             object["sha256"] = self.sha256.clone().into();
         }
@@ -163,6 +170,9 @@ impl Outcome {
         }
         for (index, digest) in self.sha256.iter().enumerate() {
             row("SHA-256", format!("{digest} (connection {index})"));
+        }
+        for astray in &self.astray {
+            row("astray", astray.clone());
         }
         for failure in &self.failures {
             row("failed", failure.clone());

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
-use zcrx_sys::recv::{End, Event, Pages, Receiver, SocketId};
+use zcrx_sys::recv::{End, Event, Pages, Receiver, SocketId, Source};
 use zcrx_sys::Fd;
 
+use crate::claim::Claim;
 use crate::options::{Options, SourceName};
 use crate::pattern::Pattern;
 use crate::report::{thread_cpu, Outcome};
@@ -23,16 +24,19 @@ struct Connection {
     hash: Option<Sha256>,
 }
 
-/// A receiver with the options of the command line.
-pub fn receiver(options: &Options) -> Result<Receiver, String> {
-    let queue = options.queue()?;
+/// A receiver with the options of the command line, on the queue that was claimed if one was.
+pub fn receiver(options: &Options, claimed: Option<Source>) -> Result<Receiver, String> {
     let mut builder = Receiver::builder();
-    builder = match (options.source, queue) {
+    let (source, queue) = match claimed {
+        Some(queue) => (SourceName::Nic, Some(queue)), // Who claims a queue wants that one.
+        None => (options.source, options.queue()?),
+    };
+    builder = match (source, queue) {
         (SourceName::Auto, queue) => builder.auto(queue),
         (SourceName::Nic, queue) => builder.source(queue.ok_or("--source nic needs --nic")?),
-        (SourceName::Nodev, _) => builder.source(zcrx_sys::recv::Source::NoDevice),
+        (SourceName::Nodev, _) => builder.source(Source::NoDevice),
         (SourceName::Epoll, _) => return Err("--source epoll has no receiver".into()),
-        (SourceName::Buffers, _) => builder.source(zcrx_sys::recv::Source::Buffers),
+        (SourceName::Buffers, _) => builder.source(Source::Buffers),
     };
     if let Some(bytes) = options.area {
         builder = builder.area_len(usize::try_from(bytes).map_err(|_| "--area is too large")?);
@@ -72,14 +76,18 @@ pub fn serve(
     pattern: &Pattern,
     progress: &ProgressBar,
     stop: &AtomicBool,
+    claim: Option<&mut Claim>,
 ) -> Result<Outcome, String> {
+    let mut outcome = Outcome::of(&receiver);
+    outcome.claim = claim.as_deref().map(Claim::changes);
     let mut server = Server {
         connections: Vec::new(),
-        outcome: Outcome::of(&receiver),
+        outcome,
         accepted: 0,
         ended: 0,
         options,
         pattern,
+        claim,
     };
     let listener = receiver
         .listen(listener)
@@ -113,6 +121,7 @@ struct Server<'a> {
     ended: usize,
     options: &'a Options,
     pattern: &'a Pattern,
+    claim: Option<&'a mut Claim>,
 }
 
 impl Server<'_> {
@@ -184,6 +193,10 @@ impl Server<'_> {
                 return Ok(());
             }
         };
+        if let Some(reason) = self.claim.as_mut().and_then(|claim| claim.astray(&stream)) {
+            let astray = format!("connection {index}: {reason}");
+            self.outcome.astray.push(astray);
+        }
         let socket = receiver.add(stream).map_err(|error| error.to_string())?;
         if self.connections.len() <= socket.index() {
             self.connections.resize_with(socket.index() + 1, || None);

@@ -11,6 +11,7 @@
 
 pub mod dmabuf;
 pub mod nic;
+pub mod programs;
 pub mod rings;
 pub mod streams;
 
