@@ -49,13 +49,17 @@ pub fn undo(path: impl AsRef<Path>) -> io::Result<Vec<Change>> {
         let what = "the record is of another network namespace: undo it there";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
+    let lock = lock(record.interface).map_err(|errno| match io::Error::from(errno).kind() {
+        kind @ io::ErrorKind::AddrInUse => io::Error::new(kind, "the claim's owner lives: end it"),
+        _ => errno.into(),
+    })?;
     let claim = Claim {
         card: Card::open(record.interface)?,
         interface: record.interface,
         queue: record.queue,
         changes: record.changes.clone(),
         record: Some((path.to_path_buf(), here)),
-        _lock: lock(record.interface)?,
+        _lock: lock,
     };
     match claim.release() {
         Ok(()) => Ok(record.changes),

@@ -13,6 +13,12 @@ pub fn receive(arguments: &[&str]) -> Command {
     example(&PROGRAM, "receive", "ZCRX_RECEIVE", arguments)
 }
 
+/// The program `doctor`: wherever `ZCRX_DOCTOR` says (in the lab), or built here.
+pub fn doctor(arguments: &[&str]) -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    example(&PROGRAM, "doctor", "ZCRX_DOCTOR", arguments)
+}
+
 /// Builds it, because `cargo test --test` alone would leave an old one in place.
 fn example(program: &OnceLock<PathBuf>, name: &str, variable: &str, arguments: &[&str]) -> Command {
     let program = program.get_or_init(|| {

@@ -6,9 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use zcrx_sys::nic::{self, ArrivalError, Flow};
 use zcrx_sys::Errno;
 
-use crate::card::{Default, SNIC};
 use crate::common::nic::{at_peer, V4};
 use crate::common::{self, streams::PORT};
+use crate::default::{Default, SNIC};
 
 /// A connection from the other end of the cable to port `port` here: the socket there, and the one here.
 fn connect(port: u16) -> (TcpStream, TcpStream) {

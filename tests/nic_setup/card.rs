@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
-use std::process::Command;
 
 use zcrx_sys::nic::{self, Family, Flow, Holder};
 use zcrx_sys::recv::Receiver;
@@ -11,47 +10,8 @@ use zcrx_sys::CauseKind;
 
 use crate::common::nic::{Nic, V4, V6};
 use crate::common::streams::{transfer, PORT};
+use crate::default::{settings, Default, SNIC};
 use crate::{kinds, print_time_to_inspect, refusal};
-
-pub(crate) const SNIC: &str = "snic0";
-
-/// The software NIC as a driver brings it up, and its settings then.
-pub(crate) struct Default {
-    pub(crate) nic: Nic,
-    pub(crate) before: String,
-}
-
-impl Default {
-    /// With `channels` queues; everything is as after loading the driver.
-    pub(crate) fn with_channels(channels: u32) -> Option<Self> {
-        let nic = Nic::claim()?;
-        nic.ethtool("-G snic0 tcp-data-split off");
-        nic.ethtool("-X snic0 default");
-        nic.ethtool(&format!("-L snic0 combined {channels}"));
-        nic.ethtool("-K snic0 ntuple off");
-        let before = settings(&nic);
-        Some(Self { nic, before })
-    }
-
-    pub(crate) fn assert_as_before(&self) {
-        assert_eq!(settings(&self.nic), self.before);
-    }
-}
-
-impl Drop for Default {
-    /// For the next test, which finds flow rules on.
-    fn drop(&mut self) {
-        let mut ethtool = Command::new("/usr/sbin/ethtool");
-        let _ = ethtool.args(["-K", SNIC, "ntuple", "on"]).status();
-    }
-}
-
-/// All that ethtool tells of the settings that a claim changes.
-pub(crate) fn settings(nic: &Nic) -> String {
-    let all = ["-g", "-l", "-x", "-k", "-n"].map(|what| nic.ethtool(&format!("{what} {SNIC}")));
-    let threshold = nic::inspect(SNIC).unwrap().header_split_threshold;
-    format!("{}hds-thresh: {threshold:?}\n", all.concat())
-}
 
 /// Receives over the claimed queue, and sees by the card's counters that nothing was copied.
 fn receive_without_a_copy(nic: &Nic, claim: &nic::Claim) {

@@ -14,6 +14,7 @@ mod arrival;
 mod card;
 #[path = "../common/mod.rs"]
 mod common;
+mod default;
 mod record;
 mod refuse;
 mod refused;

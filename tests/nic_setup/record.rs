@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -11,8 +12,8 @@ use zcrx_sys::nic::{self, Family, Flow};
 use zcrx_sys::recv::Receiver;
 use zcrx_sys::Errno;
 
-use crate::card::{settings, Default, SNIC};
 use crate::common::{self, streams::PORT};
+use crate::default::{settings, Default, SNIC};
 use crate::refuse::killing;
 
 /// Claims, says so, and receives until it is killed: the child of the test below.
@@ -91,9 +92,11 @@ fn setup_that_is_killed_at_any_call_is_undone_from_its_record() {
     for nth in 0.. {
         let mut owner = Command::new(env::current_exe().unwrap());
         owner.args([test, "--exact"]).env(CHILD, nth.to_string());
-        if owner.output().unwrap().status.success() {
+        let output = owner.output().unwrap();
+        if output.status.success() {
             break; // It has fewer calls than that.
         }
+        assert_eq!(output.status.signal(), Some(libc::SIGKILL), "{output:?}");
         if record.exists() {
             most = nic::undo(&record).unwrap().len().max(most);
         }

@@ -6,8 +6,8 @@ use std::thread;
 use zcrx_sys::nic::{self, Family, Flow};
 use zcrx_sys::{CauseKind, Errno};
 
-use crate::card::{settings, Default, SNIC};
 use crate::common::{self, streams::PORT};
+use crate::default::{settings, Default, SNIC};
 use crate::refuse::refusing;
 use crate::{ip, refusal};
 
