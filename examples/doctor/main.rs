@@ -17,17 +17,17 @@ use zcrx_sys::nic;
 use interface::{Interface, Verdict};
 use machine::Machine;
 
-/// Tells whether zero-copy receive works here: what this kernel has, what this process may do, and of every network
-/// interface whether it can, what stands in the way, and the commands that mend it. It changes nothing and needs no
-/// privilege; run it as the user that is to receive.
+/// Tells whether zero-copy receive works here: what this kernel has, what this process may do, and of every
+/// network interface whether it can, what stands in the way, and the commands that mend it. It changes nothing
+/// and needs no privilege; run it as the user that is to receive.
 ///
-/// Exit status: 0 if an interface is ready for this process, 1 if none is, 2 if that could not be told. With --undo:
-/// 0 if everything was taken back, 2 if not.
+/// Exit status: 0 if an interface is ready for this process, 1 if none is, 2 if that could not be told. With
+/// --undo: 0 if everything was taken back, 2 if not.
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Options {
-    /// Look at this interface alone, or at this queue of it (otherwise at all, and at the last queue of each, which is
-    /// the one that `receive --claim` takes)
+    /// Look at this interface alone, or at this queue of it (otherwise at all, and at the last queue of each,
+    /// which is the one that `receive --claim` takes)
     #[arg(value_name = "IF[:QUEUE]")]
     interface: Option<String>,
 

@@ -88,25 +88,38 @@ fn one(text: &mut String, interface: &Interface) {
         Verdict::Ready => line(
             text,
             format_args!(
-                "    ready: steer flows to queue {queue} and receive there\n      ethtool -N {name} flow-type tcp4 \
-                 dst-port PORT action {queue}\n      receive --listen ADDR:PORT --nic {name}:{queue}"
+                "    ready: steer flows to queue {queue} and receive there\n      \
+                 ethtool -N {name} flow-type tcp4 dst-port PORT action {queue}\n      \
+                 receive --listen ADDR:PORT --nic {name}:{queue}"
             ),
         ),
         Verdict::Mendable => {
-            line(text, format_args!("    not yet: queue {queue} takes these commands, or receive --claim"));
+            line(
+                text,
+                format_args!("    not yet: queue {queue} takes these commands, or receive --claim"),
+            );
             for obstacle in &interface.obstacles {
                 let command = obstacle.command.as_deref().unwrap_or(&obstacle.remedy);
-                line(text, format_args!("      {command}\n        {}", obstacle.cause));
+                line(
+                    text,
+                    format_args!("      {command}\n        {}", obstacle.cause),
+                );
             }
         }
         Verdict::Taken | Verdict::Impossible => {
-            let hopeless = interface.obstacles.iter().filter(|obstacle| obstacle.command.is_none());
+            let hopeless = interface
+                .obstacles
+                .iter()
+                .filter(|obstacle| obstacle.command.is_none());
             for obstacle in hopeless {
                 let verdict = match interface.verdict {
                     Verdict::Taken => "not now",
                     _ => "cannot",
                 };
-                line(text, format_args!("    {verdict}, on queue {queue}: {obstacle}"));
+                line(
+                    text,
+                    format_args!("    {verdict}, on queue {queue}: {obstacle}"),
+                );
             }
         }
     }

@@ -23,6 +23,8 @@ pub fn undo(file: Option<&Path>) -> Result<String, String> {
                     let _ = writeln!(text, "  {change}");
                 }
             }
+            // What was left beside another record, and has gone with it.
+            Err(error) if error.kind() == ErrorKind::NotFound && files.len() > 1 => {}
             Err(error) => failures.push(format!("{name}: {error}")),
         }
     }
@@ -36,9 +38,12 @@ pub fn undo(file: Option<&Path>) -> Result<String, String> {
 fn records() -> Result<Vec<PathBuf>, String> {
     let failed = |error| format!("{}: {error}", nic::RECORD_DIR);
     match fs::read_dir(nic::RECORD_DIR) {
-        Ok(entries) => entries
-            .map(|entry| entry.map(|entry| entry.path()).map_err(failed))
-            .collect(),
+        Ok(entries) => {
+            let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+            let mut paths: Vec<_> = paths.collect::<Result<_, _>>().map_err(failed)?;
+            paths.sort_unstable();
+            Ok(paths)
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(failed(error)),
     }

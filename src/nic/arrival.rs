@@ -37,15 +37,17 @@ impl fmt::Display for ArrivalError {
         match self {
             Self::OtherQueue { claimed, queue } => write!(
                 f,
-                "it arrives on queue {queue}, not on the claimed queue {claimed}: claim its flow, and see that no \
-                 other rule takes it (ethtool -n INTERFACE)"
+                "it arrives on queue {queue}, not on the claimed queue {claimed}: claim its flow, and see that \
+                 no other rule takes it (ethtool -n INTERFACE)"
             ),
             Self::OtherInterface { claimed, napi_id } => write!(
                 f,
-                "it arrives over another interface (NAPI id {napi_id}), not on the claimed queue {claimed}: see that \
-                 it is routed to the claimed one (ip route)"
+                "it arrives over another interface (NAPI id {napi_id}), not on the claimed queue {claimed}: see \
+                 that it is routed to the claimed one (ip route)"
             ),
-            Self::None => f.write_str("nothing has arrived by a NIC: it comes over loopback, or has not begun"),
+            Self::None => {
+                f.write_str("nothing has arrived by a NIC: it comes over loopback, or has not begun")
+            }
             Self::Untold(errno) => write!(f, "the kernel does not tell where it arrives: {errno}"),
         }
     }
@@ -54,9 +56,9 @@ impl fmt::Display for ArrivalError {
 impl core::error::Error for ArrivalError {}
 
 impl Claim {
-    /// Checks that the packets of `socket` come to the claimed queue: that the last one which the socket got came by
-    /// the NAPI instance that serves it. Five system calls, and two for each queue if it came by another. Where one
-    /// instance serves several queues, these cannot be told apart.
+    /// Checks that the packets of `socket` come to the claimed queue: that the last one which it got came by the
+    /// NAPI instance that serves that queue. Three system calls, and two for each queue if it came by another.
+    /// Where one instance serves several queues, these cannot be told apart.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::{FromStr, Split};
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -66,15 +66,16 @@ impl Record {
 
     /// Has the file at `path` say this from now on: at any time it is a whole record, the old one or this.
     pub(super) fn replace(&self, path: &Path) -> io::Result<()> {
-        let mut new = OsString::from(path);
-        new.push(".new");
-        let new = Path::new(&new);
-        match fs::remove_file(new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {} // One was left by an owner that was killed just here, or none.
-        }
-        self.create(new)?;
+        let new = newer(path);
+        remove_if_there(&new)?;
+        self.create(&new)?;
         fs::rename(new, path)
+    }
+
+    /// Removes the file at `path`, and what an owner left that was killed while it replaced it.
+    pub(super) fn remove(path: &Path) -> io::Result<()> {
+        remove_if_there(&newer(path))?;
+        fs::remove_file(path)
     }
 
     pub(super) fn read(path: &Path) -> io::Result<Self> {
@@ -120,6 +121,20 @@ impl Record {
             queue,
             changes,
         })
+    }
+}
+
+/// Where the file's next contents are written.
+fn newer(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".new");
+    name.into()
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Taking back what a claim has changed: when it drops, and when its owner was killed, from its record.
 
-use std::fs;
 use std::io;
 use std::path::{self, Path};
 use std::thread;
@@ -42,7 +41,7 @@ pub fn undo(path: impl AsRef<Path>) -> io::Result<Vec<Change>> {
     let record = Record::read(path)?;
     let here = Place::here()?;
     if record.place.boot != here.boot {
-        fs::remove_file(path)?;
+        Record::remove(path)?;
         return Ok(Vec::new());
     }
     if record.place.namespace != here.namespace {
@@ -138,7 +137,7 @@ impl Claim {
             // Nobody is there to be told, and a record that says too much does no harm: what is so already is
             // left alone.
             let _ = match left.is_empty() {
-                true => fs::remove_file(path),
+                true => Record::remove(&path),
                 false => {
                     let left: Vec<_> = left.iter().map(|(change, _)| change.clone()).collect();
                     self.as_recorded(&place, &left).replace(&path)

@@ -1,5 +1,5 @@
-//! `receive --claim` on the software NIC in its default state, with no command by hand: every setting is as before when
-//! it has ended, and when it was killed and `doctor --undo` has run.
+//! `receive --claim` on the software NIC in its default state, with no command by hand: every setting is as before
+//! when it has ended, and when it was killed and `doctor --undo` has run.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -122,12 +122,15 @@ fn doctor_undoes_what_a_killed_receive_has_claimed() {
     );
     assert_eq!(settings(&default.nic), during);
 
+    // As of one that was killed while it wrote there.
+    std::fs::write("/run/zcrx-sys/snic0.new", "zcrx-sys nic").unwrap();
     let undone = doctor(&["--undo"]).output().unwrap();
     assert!(undone.status.success(), "{undone:?}");
     let said = String::from_utf8(undone.stdout).unwrap();
     let lines: Vec<_> = said.lines().map(str::trim).collect();
     assert_eq!(lines[0], "/run/zcrx-sys/snic0: 6 changes taken back");
     assert!(lines[1..].iter().eq(CHANGES.iter().rev()), "{said}");
+    assert!(std::fs::read_dir(nic::RECORD_DIR).unwrap().next().is_none());
     default.assert_as_before();
     let nothing = doctor(&["--undo"]).output().unwrap();
     assert!(nothing.status.success(), "{nothing:?}");

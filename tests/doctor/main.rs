@@ -1,5 +1,5 @@
-//! The program `doctor` as its users run it, and `receive --claim`, whose traces it removes: here what they say on any
-//! machine.
+//! The program `doctor` as its users run it, and `receive --claim`, whose traces it removes: here what they say
+//! on any machine.
 
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
