@@ -33,8 +33,7 @@ use crate::zcrx::{interface_index, preflight};
 /// if std::path::Path::new(record).exists() {
 ///     nic::undo(record)?; // the last owner was killed
 /// }
-/// let mut claim = nic::claim("eth0", &Flow::both(9999))?;
-/// claim.record_to(record)?;
+/// let claim = nic::claim_recorded("eth0", &Flow::both(9999), record)?;
 /// // ... receive ...
 /// claim.release()?; // as dropping does, and says what could not be taken back
 /// # Ok::<(), Box<dyn std::error::Error>>(())
