@@ -6,66 +6,18 @@ use zcrx_sys::ring::RingBuilder;
 use zcrx_sys::zcrx::{Area, Device, Ifq};
 use zcrx_sys::Errno;
 
+use common::denial::{deny, in_a_thread, SETUP};
+
 mod common;
-
-/// Runs `test` in a thread of its own, under the caller's name (which skips are reported by).
-fn in_a_thread(test: impl FnOnce() + Send + 'static) {
-    let name = std::thread::current().name().unwrap_or("?").to_string();
-    if let Err(panic) = std::thread::Builder::new()
-        .name(name)
-        .spawn(test)
-        .unwrap()
-        .join()
-    {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-/// Has the kernel answer `errno` to this thread's io_uring_setup from now on.
-fn forbid_io_uring(errno: i32) {
-    let statement = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    let setup = libc::SYS_io_uring_setup as u32;
-    let mut filter = [
-        statement((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0), // the call's number
-        statement(
-            (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
-            0,
-            1,
-            setup,
-        ),
-        statement(
-            (libc::BPF_RET | libc::BPF_K) as u16,
-            0,
-            0,
-            libc::SECCOMP_RET_ERRNO | errno as u32,
-        ),
-        statement(
-            (libc::BPF_RET | libc::BPF_K) as u16,
-            0,
-            0,
-            libc::SECCOMP_RET_ALLOW,
-        ),
-    ];
-    let program = libc::sock_fprog {
-        len: filter.len() as u16,
-        filter: filter.as_mut_ptr(),
-    };
-    // SAFETY: takes no pointers; the thread cannot gain privileges any more, which a filter needs.
-    let no_new_privileges = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    assert_eq!(no_new_privileges, 0);
-    // SAFETY: program and filter are live, and copied by the call.
-    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) };
-    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
-}
 
 #[test]
 fn a_kernel_without_io_uring_is_named_as_such() {
-    for (errno, number, text) in [
-        (Errno::NOSYS, libc::ENOSYS, "built without io_uring"),
-        (Errno::PERM, libc::EPERM, "kernel.io_uring_disabled"),
+    for (errno, text) in [
+        (Errno::NOSYS, "built without io_uring"),
+        (Errno::PERM, "kernel.io_uring_disabled"),
     ] {
         in_a_thread(move || {
-            forbid_io_uring(number);
+            deny(SETUP, errno);
             let error = RingBuilder::new(8).build().unwrap_err();
             assert_eq!(error.errno(), Some(errno));
             assert!(error.to_string().contains(text), "{error}");

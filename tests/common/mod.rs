@@ -9,6 +9,7 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod denial;
 pub mod dmabuf;
 pub mod nic;
 pub mod programs;

@@ -5,7 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use zcrx_sys::ring::{Cqe, CqeLayout, Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::ring::{Cqe, CqeLayout, QueueFull, Ring, RingBuilder, Sqe, Woken};
+use zcrx_sys::uapi;
 use zcrx_sys::{Errno, Fd};
 
 #[path = "../common/mod.rs"]
@@ -181,4 +182,62 @@ fn a_ring_is_built_on_one_thread_and_owned_by_another() {
     })
     .join()
     .unwrap();
+}
+
+#[test]
+fn all_requests_of_a_descriptor_are_cancelled_and_no_others() {
+    let Some(mut ring) = common::ring(&RingBuilder::new(8)) else {
+        return;
+    };
+    let (quiet, other) = (common::pair(), common::pair());
+    for (fd, user_data) in [(&quiet.1, 1), (&quiet.1, 2), (&other.1, 3)] {
+        let poll = Sqe::poll_add_multishot(fd.as_raw_fd(), libc::POLLIN as u32);
+        ring.push(poll.user_data(user_data)).unwrap();
+    }
+    ring.push(Sqe::cancel_fd(quiet.1.as_raw_fd()).user_data(9))
+        .unwrap();
+    let mut ended = Vec::new();
+    while ended.len() < 3 {
+        ended.extend(
+            complete(&mut ring, 1)
+                .iter()
+                .map(|cqe| (cqe.user_data(), cqe.result())),
+        );
+    }
+    ended.sort_by_key(|&(user_data, _)| user_data);
+    let cancelled = Err(Errno::CANCELED);
+    assert_eq!(ended, [(1, cancelled), (2, cancelled), (9, Ok(2))]);
+}
+
+#[test]
+fn entries_filled_by_hand_are_pushed_or_handed_back() {
+    let Some(mut ring) = common::ring(&RingBuilder::new(2)) else {
+        return;
+    };
+    for user_data in 0..u64::from(ring.entries()) {
+        let raw = Sqe::nop().user_data(user_data).into_raw();
+        // SAFETY: a NOP names nothing.
+        assert!(unsafe { ring.push_raw(raw) }.is_ok());
+    }
+    let raw = Sqe::nop().user_data(7).into_raw();
+    // SAFETY: as above.
+    let Err(QueueFull(refused)) = (unsafe { ring.push_raw(raw) }) else {
+        panic!("it was taken")
+    };
+    assert_eq!(refused.user_data, 7);
+    let seen: Vec<_> = complete(&mut ring, 2)
+        .iter()
+        .map(|cqe| cqe.user_data())
+        .collect();
+    assert_eq!(seen, [0, 1]);
+}
+
+/// Every kernel that this crate runs on maps both rings at once, and tells how many completions it kept back.
+#[test]
+fn features_are_those_of_the_kernel() {
+    let Some(ring) = common::ring(&RingBuilder::new(2)) else {
+        return;
+    };
+    let (map, keep) = (uapi::IORING_FEAT_SINGLE_MMAP, uapi::IORING_FEAT_NODROP);
+    assert_eq!(ring.features() & (map | keep), map | keep);
 }
