@@ -309,4 +309,15 @@ mod tests {
             std::io::ErrorKind::InvalidInput
         );
     }
+
+    #[test]
+    fn an_answer_that_cannot_be_used_is_the_kernels_and_not_the_callers() {
+        let error = Error::new(&TRY, [1, 2], Reason::Answer("the water is dry"), &[]);
+        let text = "cannot dig a well (depth 1, width 2): the kernel's answer cannot be used: the water is dry";
+        assert_eq!(std::format!("{error}"), text);
+        assert_eq!(std::format!("{error:?}"), text);
+        assert_eq!(error.errno(), None);
+        let error = std::io::Error::from(error);
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use zcrx_sys::recv::BufferRing;
 use zcrx_sys::ring::{CqeLayout, RingBuilder, Sqe};
-use zcrx_sys::zcrx::Area;
+use zcrx_sys::zcrx::{Area, NotData};
 use zcrx_sys::Errno;
 
 mod common;
@@ -110,4 +110,30 @@ fn has_worker() -> bool {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")));
     names.flatten().any(|name| name.starts_with("iou-wrk"))
+}
+
+/// The end of a stream, and a piece that finds no buffer, carry none.
+#[test]
+fn a_completion_without_a_buffer_is_no_data() {
+    let Some(mut ring) = common::ring(&RingBuilder::new(8).layout(CqeLayout::Narrow)) else {
+        return;
+    };
+    let area = Area::new(4096).unwrap();
+    let buffers = BufferRing::register(ring.as_ring_fd(), 0, area, 4096).unwrap();
+    let (mut out, incoming) = common::pair();
+    out.write_all(&[1; 5000]).unwrap();
+    let mut receive = || {
+        ring.push(Sqe::recv_provided(incoming.as_raw_fd(), 0, 0))
+            .unwrap();
+        let _ = ring.submit_and_wait(1).unwrap();
+        ring.completions().next().unwrap().unwrap()
+    };
+    let first = receive();
+    // SAFETY: the completion is that of a receive from this group; taken once.
+    let chunk = unsafe { buffers.take(&first) }.unwrap();
+    assert_eq!(buffers.bytes(&chunk), [1; 4096]);
+    let dry = receive();
+    assert_eq!(dry.result(), Err(Errno::NOBUFS));
+    // SAFETY: as above.
+    assert_eq!(unsafe { buffers.take(&dry) }, Err(NotData::Terminal));
 }

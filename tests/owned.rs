@@ -94,6 +94,9 @@ fn all_out(source: Source) -> Option<(Receiver, Vec<OwnedChunk>, std::thread::Jo
         }
     }
     assert_eq!(receiver.counters().outstanding, owned.len() as u64);
+    let first = &owned[0];
+    let said = format!("OwnedChunk({} bytes)", first.as_ref().len());
+    assert_eq!(format!("{first:?}"), said);
     Some((receiver, owned, sender))
 }
 

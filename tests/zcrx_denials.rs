@@ -224,3 +224,22 @@ fn requests_that_are_taken_for_stalled_lose_nothing() {
         assert_eq!(receiver.counters().outstanding, 0);
     });
 }
+
+/// A refill ring of four and a kernel that is not known to flush it: chunks that find it full wait for their turn.
+#[test]
+fn chunks_that_find_the_refill_ring_full_go_back_later() {
+    in_a_thread(|| {
+        let Some(nic) = Nic::claim() else { return };
+        deny(QUERY, Errno::INVAL);
+        let builder = Receiver::builder().refill_entries(4).area_len(64 * PAGE);
+        let mut receiver = common::streams::receiver(&nic, builder, V6);
+        let sending = sender(V6, 4, MIB);
+        let mut streams = Streams::default();
+        streams.run(&mut receiver, |streams| streams.ended.len() == 4);
+        sending.join().unwrap().unwrap();
+        assert_eq!(streams.ended, [(End::Eof, MIB as u64); 4]);
+        let counters = receiver.counters();
+        assert_eq!((counters.flushes, counters.outstanding), (0, 0));
+        assert!(counters.refill_full > 0, "{counters:?}");
+    });
+}

@@ -176,4 +176,16 @@ mod tests {
         assert!(!is_default(&[0, 0], 0));
         assert!(!is_default(&[1, 0], 2));
     }
+
+    #[test]
+    fn what_was_changed_in_setup_is_said_in_ethtools_words() {
+        let split = |before| Change(Setting::HeaderSplit { before });
+        for (change, words) in [
+            (split(DataSplit::Unknown), "tcp-data-split: auto -> on"),
+            (split(DataSplit::Disabled), "tcp-data-split: off -> on"),
+            (split(DataSplit::Enabled), "tcp-data-split: on -> on"),
+        ] {
+            assert_eq!(std::format!("{change}"), words);
+        }
+    }
 }

@@ -212,3 +212,31 @@ pub fn interfaces() -> Result<Vec<String>, Error> {
     named.sort_unstable();
     Ok(named.into_iter().map(|(_, name)| name).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_a_queue_is_told_in_setup() {
+        let queue = |provider, leased, af_xdp| interface::Queue {
+            provider,
+            leased,
+            af_xdp,
+            ..interface::Queue::default()
+        };
+        for (queue, whose) in [
+            (queue(None, false, false), Holder::Driver),
+            (
+                queue(Some(Provider::IoUring), false, false),
+                Holder::IoUring,
+            ),
+            (queue(Some(Provider::Dmabuf), false, false), Holder::Dmabuf),
+            (queue(None, false, true), Holder::AfXdp),
+            // Whoever leased it may have a provider on it.
+            (queue(Some(Provider::IoUring), true, false), Holder::Lease),
+        ] {
+            assert_eq!(holder(queue), whose);
+        }
+    }
+}

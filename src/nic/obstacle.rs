@@ -181,4 +181,18 @@ mod tests {
             assert_eq!(quoted(name), word);
         }
     }
+
+    #[test]
+    fn any_queue_can_be_left_out_of_rss_in_setup() {
+        let mut inspection = super::super::inspect("lo").unwrap();
+        inspection.name = "eth0".to_string();
+        inspection.receive_queues = Some(4);
+        for (queue, command) in [
+            (0, "ethtool -X eth0 weight 0 1 1 1"),
+            (2, "ethtool -X eth0 weight 1 1 0 1"),
+            (3, "ethtool -X eth0 equal 3"),
+        ] {
+            assert_eq!(inspection.rss_command(queue), command);
+        }
+    }
 }

@@ -255,7 +255,11 @@ mod tests {
 
     #[test]
     fn a_setup_is_read_back_as_it_was_recorded() {
-        let record = record();
+        let mut record = record();
+        assert_eq!(Record::from_text(&record.to_text()), Some(record.clone()));
+        record.changes = std::vec![Change(Setting::HeaderSplit {
+            before: DataSplit::Unknown,
+        })];
         assert_eq!(Record::from_text(&record.to_text()), Some(record));
     }
 
@@ -285,5 +289,15 @@ mod tests {
             assert_ne!(spoiled, text, "{good}");
             assert_eq!(Record::from_text(&spoiled), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_no_record_of_a_setup_is_an_error() {
+        let path = std::env::temp_dir().join(std::format!("no-record-{}", std::process::id()));
+        fs::write(&path, "shopping list\n").unwrap();
+        let error = Record::read(&path).unwrap_err();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(error.to_string().contains("not a whole record"), "{error}");
     }
 }

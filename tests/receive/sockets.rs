@@ -76,6 +76,7 @@ fn cancelling_ends_a_socket_and_keeps_its_chunks(source: Source) {
         }
     };
     assert!(receiver.cancel(socket));
+    assert!(receiver.cancel(socket), "on its way, and not twice");
     let mut seen = Seen::default();
     seen.run(&mut receiver, |seen| !seen.ends.is_empty());
     assert_eq!(seen.end(socket), End::Cancelled);

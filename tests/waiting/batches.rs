@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use zcrx_sys::recv::BufferRing;
+use zcrx_sys::recv::{BufferRing, Receiver, Source, Wait};
 use zcrx_sys::ring::{Ring, Sqe, Woken};
 use zcrx_sys::zcrx::Area;
 use zcrx_sys::Fd;
@@ -226,4 +226,24 @@ fn a_batch_counts_readable_sockets() {
     );
     assert_eq!((woken, count), (Woken::Returned, 2));
     assert!(after < LONG / 4, "{after:?}");
+}
+
+/// A receiver's wait that gathers is cut into the kernel's, of which one can end early.
+#[test]
+fn a_receiver_that_gathers_waits_out_its_time() {
+    let builder = Receiver::builder().batch(64, Duration::from_millis(1));
+    let Some(mut receiver) = common::receiver(builder, Source::Buffers) else {
+        return;
+    };
+    receiver.add(common::pair().1).unwrap();
+    let mut waits = Vec::new();
+    while !matches!(waits.last(), Some((Wait::TimedOut, _))) {
+        let start = Instant::now();
+        let wait = receiver.wait(Some(SHORT)).unwrap();
+        waits.push((wait, start.elapsed()));
+        while receiver.next_event().is_some() {}
+    }
+    // The first one may have found the other end gone.
+    assert!(waits.len() <= 2, "{waits:?}");
+    assert!(waits.last().unwrap().1 >= SHORT, "{waits:?}");
 }
