@@ -143,7 +143,8 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Slots of the completion queue. A small one costs speed, never data.
+    /// Slots of the completion queue. A small one costs speed, never data. Mixed ones have at least 4, which is what a
+    /// wide completion needs.
     #[inline]
     pub fn completion_entries(mut self, entries: u32) -> Self {
         self.completion_entries = Some(entries);

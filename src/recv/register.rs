@@ -18,6 +18,10 @@ use crate::zcrx::{Area, Device, Ifq, IfqBuilder, InterfaceState, Support, HUGE_P
 const SUBMISSION_ENTRIES: u32 = 256;
 /// Chunks between two drains that the completion queue is made for.
 pub(super) const CHUNKS_PER_DRAIN: u32 = 4096;
+/// Slots with which a mixed queue that was drained takes a wide completion wherever it begins: the two that it
+/// needs, and one for the filler. With two slots there would be no progress: a request finds no room, and its
+/// refusal takes the slot by which the next one's room begins at the wrong place again.
+const LEAST_MIXED: u32 = 4;
 /// How soon a queue that is taken is tried again; twice as long after each attempt, because an attempt holds
 /// the lock of the interface, which the teardown that is waited for needs too. The kernel has nothing to wait on.
 const TAKEN_QUEUE_RETRY: Duration = Duration::from_millis(20);
@@ -123,6 +127,10 @@ impl ReceiverBuilder {
             // A terminal completion of each socket armed in one go, beside the chunks.
             sizing::completion_entries(per_drain + SUBMISSION_ENTRIES, layout)
         });
+        let entries = match layout {
+            None | Some(CqeLayout::Mixed) if entries > 0 => entries.max(LEAST_MIXED),
+            _ => entries,
+        };
         let mut builder =
             RingBuilder::new(SUBMISSION_ENTRIES.min(entries.max(1))).completion_entries(entries);
         if let Some(layout) = layout {

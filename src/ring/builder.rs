@@ -84,7 +84,8 @@ impl RingBuilder {
 
     /// Slots of the completion queue, from 1 (but not fewer than the submission entries) to
     /// [`MAX_COMPLETION_ENTRIES`]; rounded up to a power of two. Twice the submission entries if never
-    /// called. Zero-copy receive needs two slots a chunk under [`CqeLayout::Mixed`], one otherwise.
+    /// called. Zero-copy receive needs two slots a chunk under [`CqeLayout::Mixed`], one otherwise; and no fewer
+    /// than 4 under `Mixed`, or a filler before the end of the queue can leave no room for ever.
     pub fn completion_entries(mut self, entries: u32) -> Self {
         self.completion_entries = Some(entries);
         self

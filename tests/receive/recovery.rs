@@ -1,7 +1,7 @@
 //! What the kernel runs out of (buffers, completion slots, refill entries), and that nothing is lost by it.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zcrx_sys::recv::{End, Event, Receiver, Source, Wait};
 use zcrx_sys::zcrx::Chunk;
@@ -11,6 +11,7 @@ use super::{common, small, transfer, Seen};
 over_every_source! {
     an_area_smaller_than_the_transfer_is_enough
     a_completion_queue_of_8_loses_nothing
+    the_smallest_completion_queue_goes_on
     a_refill_ring_of_4_loses_nothing
     held_chunks_starve_and_resume
 }
@@ -40,6 +41,37 @@ fn a_completion_queue_of_8_loses_nothing(source: Source) {
             "never full: {:?}",
             receiver.counters()
         );
+    }
+}
+
+/// In two slots a mixed queue takes a wide completion only from an even position, and each refusal moves it by one.
+fn the_smallest_completion_queue_goes_on(source: Source) {
+    for entries in [1, 2, 4] {
+        let builder = Receiver::builder().completion_entries(entries);
+        let Some(mut receiver) = common::receiver(builder, source) else {
+            return;
+        };
+        let sockets: Vec<_> = (0..3).map(|_| common::pair()).collect();
+        let mut outs = Vec::new();
+        for (out, incoming) in sockets {
+            receiver.add(incoming).unwrap();
+            outs.push(out);
+        }
+        for out in &mut outs {
+            out.write_all(&common::stream(1, 20_000)).unwrap();
+        }
+        let start = Instant::now();
+        while receiver.counters().bytes < 60_000 {
+            let stuck = start.elapsed() > Duration::from_secs(20);
+            assert!(!stuck, "of {entries}: {:?}", receiver.counters());
+            let _ = receiver.wait(Some(Duration::from_secs(1))).unwrap();
+            while let Some(event) = receiver.next_event() {
+                let Event::Data { chunk, .. } = event else {
+                    panic!("{event:?}")
+                };
+                receiver.recycle(chunk).unwrap();
+            }
+        }
     }
 }
 
