@@ -73,7 +73,8 @@ pub struct Counters {
     pub refill_full: u64,
     /// Times that the kernel was told to take buffers back.
     pub flushes: u64,
-    /// Requests that had stalled in a kernel before 7.3 and were started again.
+    /// Requests that seemed to have stalled in the kernel, with data or a reset in their socket, and were started
+    /// again.
     pub stalls: u64,
     /// Notifications that the NIC found no free buffer ([`Notification::AllocFailed`]).
     pub alloc_failures: u64,

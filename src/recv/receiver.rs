@@ -78,8 +78,8 @@ pub struct Receiver {
     pub(super) unarmed: Unarmed,
     /// Once there are owned chunks.
     pub(super) owned: Option<Owned>,
-    /// On kernels whose requests can stall: when all sockets were last looked at.
-    pub(super) stall_check: Option<StallCheck>,
+    /// When sockets were last looked at for requests that have stalled.
+    pub(super) stall_check: StallCheck,
     pub(super) spin: Spin,
     /// How waits gather, in slots of the completion queue.
     pub(super) batch: Option<Batch>,
@@ -112,9 +112,7 @@ impl Receiver {
             growth: parts.growth,
             unarmed: Unarmed::default(),
             owned: None,
-            stall_check: (parts.source != Source::Buffers)
-                .then(|| StallCheck::needed(support))
-                .flatten(),
+            stall_check: StallCheck::new(parts.source != Source::Buffers, support),
             spin: Spin::new(parts.spin),
             batch: parts.batch,
             pool: parts.pool,
@@ -269,7 +267,12 @@ impl Receiver {
     #[inline]
     fn insert(&mut self, fd: Fd, role: Role) -> SocketId {
         let phase = Phase::Paused(Pause::Interrupted);
-        let id = self.table.insert(Socket { fd, role, phase });
+        let id = self.table.insert(Socket {
+            fd,
+            role,
+            phase,
+            looked_at: 0,
+        });
         self.rearm.push(id);
         id
     }
@@ -376,6 +379,9 @@ impl Drop for Receiver {
 impl std::os::fd::AsFd for Receiver {
     /// The ring's descriptor, for somebody else's poll loop: readable when there is something to
     /// [`wait`](Receiver::wait) for with a timeout of zero.
+    ///
+    /// A request that has [stalled](super::Counters::stalls) does not make it readable, but a wait finds it: call it
+    /// also half a second after the last chunk (before kernel 7.3, ten times a second while a socket is at work).
     #[inline]
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         std::os::fd::AsFd::as_fd(&self.ring)

@@ -47,6 +47,8 @@ pub(super) struct Socket {
     pub(super) fd: Fd,
     pub(super) role: Role,
     pub(super) phase: Phase,
+    /// Bytes received when it was last seen not to have stalled.
+    pub(super) looked_at: u64,
 }
 
 #[derive(Debug)]
@@ -211,6 +213,7 @@ mod tests {
             fd,
             role: Role::Listener,
             phase: Phase::Active,
+            looked_at: 0,
         }
     }
 

@@ -7,7 +7,6 @@ use super::clock;
 use super::event::{Event, Wait};
 use super::notified::Unarmed;
 use super::receiver::Receiver;
-use super::stall::StallCheck;
 use super::table::{Phase, Role, SocketId, NOBODY};
 use crate::error::Error;
 use crate::ring::{QueueFull, Sqe, Woken};
@@ -103,7 +102,7 @@ impl Receiver {
         } else if !self.unarmed.is_empty() {
             Some(Unarmed::INTERVAL)
         } else {
-            self.stall_check.as_ref().map(|_| StallCheck::INTERVAL)
+            self.stall_check.interval(self.counters.chunks)
         }
     }
 

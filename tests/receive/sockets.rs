@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use zcrx_sys::recv::{End, Event, Receiver, Rejected, Source};
@@ -15,6 +15,7 @@ over_every_source! {
     a_stream_shorter_than_its_limit_ends_as_such
     cancelling_ends_a_socket_and_keeps_its_chunks
     a_reset_is_reported
+    a_reset_behind_much_unread_data_is_reported
     an_empty_stream_ends
     only_tcp_sockets_are_taken
     listeners_accept_and_can_be_cancelled
@@ -102,6 +103,47 @@ fn a_reset_is_reported(source: Source) {
     let mut seen = Seen::default();
     seen.run(&mut receiver, |seen| !seen.ends.is_empty());
     assert_eq!(seen.end(socket), End::Failed(Errno::CONNRESET));
+}
+
+/// Bytes that the other end has not acknowledged.
+fn unsent(stream: &TcpStream) -> i32 {
+    let mut bytes = 0;
+    // SAFETY: the call writes one int, to a live, exclusively borrowed local.
+    let got = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &mut bytes) };
+    assert_eq!(got, 0);
+    bytes
+}
+
+/// The kernel reads so much at a time, and after the last of it does not look for what came behind it.
+fn a_reset_behind_much_unread_data_is_reported(source: Source) {
+    let builder = Receiver::builder().area_len(1 << 20).spin(Duration::ZERO);
+    let builder = match source {
+        Source::Buffers => builder.chunk_len(512),
+        _ => builder,
+    };
+    let Some(mut receiver) = common::receiver(builder, source) else {
+        return;
+    };
+    for pieces in [20, 30, 60, 90] {
+        let (mut out, incoming) = common::pair();
+        out.set_nodelay(true).unwrap();
+        let socket = receiver.add(incoming).unwrap();
+        // The request is in the kernel, and waits.
+        while receiver.wait(Some(Duration::from_millis(5))).unwrap() != Wait::TimedOut {
+            assert!(receiver.next_event().is_none());
+        }
+        for piece in 0..pieces {
+            out.write_all(&common::stream(piece, 1000)).unwrap();
+        }
+        while unsent(&out) > 0 {
+            std::thread::yield_now();
+        }
+        common::reset(out);
+        let mut seen = Seen::default();
+        seen.run(&mut receiver, |seen| !seen.ends.is_empty());
+        assert_eq!(seen.end(socket), End::Failed(Errno::CONNRESET));
+        assert_eq!(seen.bytes[&socket].len() as u64, 1000 * pieces);
+    }
 }
 
 fn an_empty_stream_ends(source: Source) {
