@@ -44,9 +44,15 @@ impl Nic {
             return None;
         }
         let nic = Self { _alone: alone };
+        nic.set_up();
+        Some(nic)
+    }
+
+    /// Sets it up as [`claim`](Self::claim) says, after putting it in if it was pulled out.
+    pub fn set_up(&self) {
         if !fs::exists(format!("{DEBUG}/snic0")).unwrap() {
-            nic.control("add", "snic0");
-            nic.configure();
+            self.control("add", "snic0");
+            self.configure();
         }
         for fault in [
             "lose",
@@ -56,24 +62,23 @@ impl Nic {
             "foreign",
             "alloc_fail",
         ] {
-            nic.fault(fault, "off");
+            self.fault(fault, "off");
         }
-        nic.fault("fault_queue", "-1");
-        nic.fault("foreign_from", "-1");
-        nic.fault("link", "up");
-        nic.fault("prefill", "0");
-        nic.fault("lacks", "nothing");
+        self.fault("fault_queue", "-1");
+        self.fault("foreign_from", "-1");
+        self.fault("link", "up");
+        self.fault("prefill", "0");
+        self.fault("lacks", "nothing");
         for step in ["alloc_errno", "stop_errno", "start_errno"] {
-            nic.fault(step, "0");
+            self.fault(step, "0");
         }
-        nic.delete_rules();
-        nic.ethtool("-X snic0 default");
-        nic.ethtool("-L snic0 combined 4");
-        nic.ethtool("-G snic0 rx 1024 tcp-data-split on");
-        nic.header_split_above(0);
-        nic.ethtool("-X snic0 equal 1");
-        nic.mtu(1500);
-        Some(nic)
+        self.delete_rules();
+        self.ethtool("-X snic0 default");
+        self.ethtool("-L snic0 combined 4");
+        self.ethtool("-G snic0 rx 1024 tcp-data-split on");
+        self.header_split_above(0);
+        self.ethtool("-X snic0 equal 1");
+        self.mtu(1500);
     }
 
     /// Addresses and link of a `snic0` that was just added.
@@ -117,6 +122,11 @@ impl Nic {
     /// `ethtool` with these words; answers its output.
     pub fn ethtool(&self, words: &str) -> String {
         run(ETHTOOL, words)
+    }
+
+    /// `ip` with these words.
+    pub fn ip(&self, words: &str) {
+        run(IP, words);
     }
 
     /// The MTU of both ends.

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use zcrx_sys::recv::{End, Event, Receiver, Rejected, Source};
+use zcrx_sys::recv::{End, Event, Receiver, Rejected, Source, Wait};
 use zcrx_sys::{Errno, Fd};
 
 use super::{common, small, Seen};
