@@ -76,7 +76,7 @@ impl Receiver {
                 }
             }
         }
-        if outcome.next != Next::Active || ending {
+        if outcome.next != Next::Active {
             let next = match outcome.next {
                 Next::Rearm(Pause::PoolDry) => self.when_dry(),
                 next => next,
@@ -163,8 +163,8 @@ impl Receiver {
 
     #[inline]
     fn on_accept(&mut self, id: SocketId, cqe: &Cqe) -> Option<Event> {
+        // If it was the last: otherwise the listener goes on, whatever became of one connection.
         let next = match cqe.result() {
-            Ok(_) if cqe.more() => Next::Active,
             Ok(_) => Next::Rearm(Pause::Interrupted),
             Err(Errno::CANCELED) => Next::Ended(End::Cancelled),
             // What befell one connection, or its network, is not the listener's end: accept(2).
