@@ -166,4 +166,12 @@ mod tests {
         );
         assert_eq!(std::format!("{:?}", Errno::INVAL), "Errno(EINVAL)");
     }
+
+    #[test]
+    fn known_numbers_have_their_names() {
+        let short = Errno::from_raw(libc::ENOMEM);
+        assert_eq!((short, short.name()), (Errno::NOMEM, Some("ENOMEM")));
+        assert_eq!(std::format!("{short}"), "ENOMEM (out of memory)");
+        assert_eq!(Errno(4095).name(), None);
+    }
 }

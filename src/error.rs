@@ -304,6 +304,8 @@ mod tests {
             std::format!("{error}"),
             "cannot dig a well (depth 0, width 2): depth must be above 0"
         );
+        assert_eq!(std::format!("{error:?}"), std::format!("{error}"));
+        assert_eq!((error.errno(), error.kind()), (None, None));
         assert_eq!(
             std::io::Error::from(error).kind(),
             std::io::ErrorKind::InvalidInput
@@ -319,5 +321,29 @@ mod tests {
         assert_eq!(error.errno(), None);
         let error = std::io::Error::from(error);
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn what_is_no_argument_has_no_brackets() {
+        static TRY: Attempt = Attempt {
+            what: "rest",
+            arguments: &[],
+        };
+        let error = Error::new(&TRY, [], Reason::Unsupported("there is no time"), &[]);
+        assert_eq!(std::format!("{error}"), "cannot rest: there is no time");
+    }
+
+    #[test]
+    fn the_standard_librarys_error_is_of_the_same_kind() {
+        use std::io::ErrorKind;
+        for (reason, kind) in [
+            (Reason::Kernel(Errno::PERM), ErrorKind::PermissionDenied),
+            (Reason::Answer("is odd"), ErrorKind::InvalidData),
+            (Reason::Unsupported("not here"), ErrorKind::Unsupported),
+        ] {
+            let error = std::io::Error::from(Error::new(&TRY, [1, 2], reason, &[]));
+            assert_eq!(error.kind(), kind);
+            assert!(std::format!("{error}").contains(&std::format!("{reason}")));
+        }
     }
 }

@@ -117,4 +117,29 @@ mod tests {
         });
         assert_eq!(*lock.lock(), (80_000, 80_000));
     }
+
+    /// Without luck: the second is known to wait before the first lets go.
+    #[test]
+    fn whoever_finds_it_held_waits_and_is_woken() {
+        use std::sync::mpsc;
+        use std::time::Duration;
+
+        let lock = std::sync::Arc::new(Lock::new(0));
+        for round in 1..=100 {
+            let mut first = lock.lock();
+            let (give, take) = mpsc::channel();
+            let second = lock.clone();
+            // Not scoped: one that is never woken must not keep the test from failing.
+            let thread = std::thread::spawn(move || give.send(*second.lock()).unwrap());
+            while lock.state.load(Ordering::Relaxed) != AWAITED {
+                assert_eq!(take.try_recv(), Err(mpsc::TryRecvError::Empty), "it got in");
+                std::thread::yield_now();
+            }
+            *first = round;
+            drop(first);
+            let seen = take.recv_timeout(Duration::from_secs(10));
+            assert_eq!(seen, Ok(round), "it was woken, and saw what was written");
+            thread.join().unwrap();
+        }
+    }
 }
