@@ -274,4 +274,13 @@ mod tests {
         assert!(!cqe.more() && cqe.socket_nonempty());
         assert_eq!(cqe.flags(), IORING_CQE_F_SOCK_NONEMPTY);
     }
+
+    #[test]
+    fn a_malformed_entry_says_which() {
+        let malformed = MalformedCqe {
+            user_data: 0xbeef,
+            flags: F32,
+        };
+        assert!(std::format!("{malformed}").contains("user_data 0xbeef, flags 0x8000"));
+    }
 }

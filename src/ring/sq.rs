@@ -139,3 +139,6 @@ impl SubmissionQueue {
         Index::new(khead.load(Ordering::Acquire))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,3 +180,90 @@ impl core::fmt::Debug for Sqe {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kernel reads of every entry: operation, its flags, file, entry flags, length, the word that each
+    /// operation has flags of its own in, and address.
+    fn said(sqe: Sqe) -> (u8, u16, c_int, u8, u32, u32, u64) {
+        let sqe = sqe.user_data(9).into_raw();
+        assert_eq!(sqe.user_data, 9);
+        // SAFETY: of these unions every value is valid.
+        let (flags, addr) = unsafe { (sqe.__bindgen_anon_3.rw_flags, sqe.__bindgen_anon_2.addr) };
+        (
+            sqe.opcode, sqe.ioprio, sqe.fd, sqe.flags, sqe.len, flags, addr,
+        )
+    }
+
+    /// The numbers are those of linux/io_uring.h.
+    #[test]
+    fn each_entry_says_what_it_is_for() {
+        let (select, multishot) = (1 << 5, 1 << 1);
+        assert_eq!(said(Sqe::nop()), (0, 0, -1, 0, 0, 0, 0));
+        let cloexec = libc::SOCK_CLOEXEC as u32;
+        assert_eq!(said(Sqe::accept_multishot(5)), (13, 1, 5, 0, 0, cloexec, 0));
+        let events = (libc::POLLIN | libc::POLLRDHUP) as u32;
+        let polled = if cfg!(target_endian = "big") {
+            events.rotate_left(16)
+        } else {
+            events
+        };
+        let poll = Sqe::poll_add_multishot(5, events);
+        assert_eq!(said(poll), (6, 0, 5, 0, 1, polled, 0));
+        assert_eq!(
+            said(Sqe::recv_provided(5, 3, 77)),
+            (27, 0, 5, select, 77, 0, 0)
+        );
+        assert_eq!(
+            said(Sqe::recv_multishot(5, 3)),
+            (27, multishot, 5, select, 0, 0, 0)
+        );
+        assert_eq!(
+            said(Sqe::recv_zc(5, 3, 77)),
+            (58, multishot, 5, 0, 77, 0, 0)
+        );
+        // Every request, or all on one file: ALL is 1, FD is 2, ANY is 4.
+        assert_eq!(said(Sqe::cancel(1234)), (14, 0, -1, 0, 0, 0, 1234));
+        assert_eq!(said(Sqe::cancel_fd(5)), (14, 0, 5, 0, 0, 1 | 2, 0));
+        assert_eq!(said(Sqe::cancel_all()), (14, 0, -1, 0, 0, 1 | 4, 0));
+        let fd = Fd::duplicate(2).unwrap();
+        let raw = fd.as_raw();
+        assert_eq!(said(Sqe::close(fd)), (19, 0, raw, 0, 0, 0, 0));
+        // SAFETY: nobody closes it but this test, which forgot it above.
+        drop(unsafe { Fd::from_raw(raw) });
+        let bytes = *b"four";
+        // SAFETY: the entry is not submitted.
+        let send = said(unsafe { Sqe::send(5, bytes.as_ptr(), 4) });
+        let nosignal = libc::MSG_NOSIGNAL as u32;
+        assert_eq!(send, (26, 0, 5, 0, 4, nosignal, bytes.as_ptr() as u64));
+    }
+
+    #[test]
+    fn each_receive_says_where_to() {
+        let zero_copy = Sqe::recv_zc(5, 3, 0).into_raw();
+        // SAFETY: of this union every value is valid.
+        assert_eq!(unsafe { zero_copy.__bindgen_anon_5.zcrx_ifq_idx }, 3);
+        for provided in [Sqe::recv_multishot(5, 3), Sqe::recv_provided(5, 3, 1)] {
+            // SAFETY: as above.
+            assert_eq!(unsafe { provided.into_raw().__bindgen_anon_4.buf_group }, 3);
+        }
+    }
+
+    #[test]
+    fn a_wide_nop_carries_its_words() {
+        let sqe = Sqe::nop32([7, 8]).into_raw();
+        // SAFETY: of these unions every value is valid.
+        let words = unsafe { (sqe.__bindgen_anon_1.off, sqe.__bindgen_anon_2.addr) };
+        assert_eq!((sqe.opcode, words), (0, (7, 8)));
+        // SAFETY: as above.
+        assert_eq!(unsafe { sqe.__bindgen_anon_3.nop_flags }, 1 << 5, "CQE32");
+    }
+
+    #[test]
+    fn an_entry_is_printed_with_its_operation_and_file() {
+        let told = std::format!("{:?}", Sqe::recv_zc(5, 3, 0).user_data(9));
+        assert!(told.contains("opcode: 58, fd: 5, user_data: 9"), "{told}");
+    }
+}
