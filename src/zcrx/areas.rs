@@ -251,6 +251,7 @@ mod tests {
         for id in [1024, u16::MAX] {
             assert_eq!(areas.find(at(id, 0), 1), Err(OutOfArea::UnknownArea));
         }
+        assert_eq!(areas.find_again(at(6, 0), 1), Err(OutOfArea::UnknownArea));
         assert_eq!(areas.total().areas, 1);
     }
 
@@ -271,5 +272,32 @@ mod tests {
                 .unwrap();
             drop(adding);
         });
+    }
+
+    /// What this process has mapped of the file called `name`.
+    fn mapped(name: &str) -> usize {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.lines().filter(|line| line.contains(name)).count()
+    }
+
+    #[test]
+    fn the_memory_of_every_area_goes_with_the_table() {
+        let name = c"zcrx-areas-that-go";
+        // SAFETY: the name is a string that ends with a zero byte.
+        let raw = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+        // SAFETY: a new descriptor that nothing else owns.
+        let fd = unsafe { crate::fd::Fd::from_raw(raw) };
+        // SAFETY: takes no pointers.
+        assert_eq!(unsafe { libc::ftruncate(fd.as_raw(), PAGE as i64) }, 0);
+        let areas = Areas::new().unwrap();
+        for id in [0, 1, 7, 1023] {
+            let memory = Mapping::shared(fd.as_raw(), PAGE, 0).unwrap();
+            let area = Area::of(memory, PAGE);
+            areas.insert(&mut areas.adding(), id, area).unwrap();
+        }
+        assert_eq!((areas.first_len(), areas.total().areas), (PAGE, 4));
+        assert_eq!(mapped(name.to_str().unwrap()), 4);
+        drop(areas);
+        assert_eq!(mapped(name.to_str().unwrap()), 0);
     }
 }

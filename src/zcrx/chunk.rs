@@ -122,3 +122,32 @@ impl core::fmt::Display for Unreturned {
 }
 
 impl core::error::Error for Unreturned {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_that_was_not_taken_back_says_what_to_do() {
+        let pool = PoolId::unique().unwrap();
+        // SAFETY: there is no memory behind this pool, and nothing reads the chunk's bytes.
+        let chunk = || unsafe { Chunk::from_raw_parts(Offset::from_raw(2 << 48 | 64), 5, pool) };
+        let (full, other) = (Unreturned::Full(chunk()), Unreturned::OtherPool(chunk()));
+        assert!(std::format!("{full}").contains("full: publish it and flush"));
+        assert!(std::format!("{other}").contains("2:0x40"));
+        for unreturned in [full, other] {
+            let back = unreturned.into_chunk();
+            assert_eq!((back.len(), back.offset().raw()), (5, 2 << 48 | 64));
+        }
+    }
+
+    #[test]
+    fn a_chunk_knows_its_pool_and_goes_back_as_it_came() {
+        let [pool, other] = [(); 2].map(|()| PoolId::unique().unwrap());
+        // SAFETY: as above.
+        let chunk = unsafe { Chunk::from_raw_parts(Offset::from_raw(u64::MAX), 9, pool) };
+        assert!(chunk.is_from(pool) && !chunk.is_from(other));
+        let entry = chunk.into_entry();
+        assert_eq!((entry.off, entry.len, entry.__pad), (u64::MAX, 9, 0));
+    }
+}

@@ -332,3 +332,6 @@ pub(super) fn unfit(ring: RingFd<'_>) -> Option<&'static str> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,7 @@ impl Orphans {
         }
     }
 
-    fn add(&self, chunk: Chunk) {
+    pub(super) fn add(&self, chunk: Chunk) {
         self.chunks.lock().push(chunk);
         // Relaxed: the list itself is behind the lock; one that is missed is found by the next who looks.
         self.any.store(true, Ordering::Relaxed);
@@ -119,3 +119,5 @@ impl Orphans {
 
 #[cfg(all(loom, test))]
 mod models;
+#[cfg(test)]
+mod tests;

@@ -176,3 +176,5 @@ impl Batch {
 
 #[cfg(all(loom, test))]
 mod models;
+#[cfg(test)]
+mod tests;

@@ -118,4 +118,12 @@ mod tests {
         assert_eq!(Offset::of_area((1 << 48) - 1), None);
         assert_eq!(Offset::of_area(7 << 48 | 4096), None);
     }
+
+    #[test]
+    fn what_is_printed_says_where() {
+        let offset = Offset::from_raw(3 << 48 | 0x2010);
+        assert_eq!(std::format!("{offset:?}"), "3:0x2010");
+        assert!(std::format!("{}", OutOfArea::UnknownArea).contains("not registered"));
+        assert!(std::format!("{}", OutOfArea::PastEnd).contains("past the end"));
+    }
 }

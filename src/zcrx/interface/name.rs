@@ -45,3 +45,31 @@ pub fn interface_index(name: &str) -> Result<u32, Error> {
         index => Ok(index),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_name_finds_an_interface() {
+        assert_eq!(interface_index("lo").unwrap(), 1, "loopback is the first");
+        // Cut short, each of these would be loopback's; the second is as long as a name can be, and the last two
+        // longer.
+        for name in [
+            "lo\0",
+            "lo\0xxxxxxxxxxxx",
+            "lo\0xxxxxxxxxxxxx",
+            "lo\0xxxxxxxxxxxxxx",
+        ] {
+            assert_eq!(
+                interface_index(name).unwrap_err().errno(),
+                Some(Errno::NODEV)
+            );
+        }
+        for len in [1, 15, 16, 17, 300] {
+            let error = interface_index(&"x".repeat(len)).unwrap_err();
+            assert_eq!(error.errno(), Some(Errno::NODEV), "{len}");
+        }
+        assert!(interface_index("").is_err());
+    }
+}

@@ -204,3 +204,17 @@ fn an_owner_with_a_chunk_at_hand_has_no_reason_to_sleep() {
     assert!(own.recycler.next_returned().is_some());
     assert!(own.recycler.will_sleep());
 }
+
+#[test]
+fn bytes_are_read_in_more_than_one_way_and_not_printed() {
+    let mut own = setup(None);
+    // SAFETY: the bytes lie in the memory of the test's pool, and no other chunk is made for them.
+    let chunk = unsafe { Chunk::from_raw_parts(Offset::from_raw(3), 4, own.pool) };
+    let owned = own.recycler.own(chunk).unwrap();
+    assert_eq!(
+        (owned.as_ref(), &*owned),
+        (&[3, 4, 5, 6][..], &[3, 4, 5, 6][..])
+    );
+    assert_eq!(std::format!("{owned:?}"), "OwnedChunk(4 bytes)");
+    assert_eq!(std::format!("{:?}", own.recycler), "Recycler(1 out)");
+}

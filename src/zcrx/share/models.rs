@@ -1,35 +1,16 @@
 use loom::thread;
 
+use super::tests::{chunk, instance};
 use super::*;
-use crate::lock::Lock;
-use crate::shared::Vacant;
 use crate::sync::model;
 use crate::twin::RefillTwin;
-use crate::zcrx::areas::Areas;
-use crate::zcrx::kept::Orphans;
-use crate::zcrx::{Offset, PoolId};
-
-/// An instance whose refill ring is `ring`, and shared.
-fn instance(ring: RefillRing, pool: PoolId) -> Shared<Instance> {
-    Vacant::new().unwrap().fill(Instance {
-        pool,
-        chunk_len: 4096,
-        readable: true,
-        areas: Areas::new().unwrap(),
-        producer: Lock::new(Some(ring)),
-        orphans: Orphans::new(),
-        stats: None,
-        _region: Mapping::inherited(4096).unwrap(),
-    })
-}
+use crate::zcrx::PoolId;
 
 /// Returns chunks `numbers` as an end of the instance does: into a batch, and then handed over.
 fn give_back(instance: &Shared<Instance>, numbers: core::ops::Range<u64>) {
     let mut batch = Batch::new().unwrap();
     for n in numbers {
-        // SAFETY: there is no memory behind this pool, and nothing reads the chunk's bytes.
-        let chunk = unsafe { Chunk::from_raw_parts(Offset::from_raw(n << 12), 1, instance.pool) };
-        batch.push(instance, chunk).unwrap();
+        batch.push(instance, chunk(n, instance.pool)).unwrap();
     }
     while batch.len() > 0 {
         batch.hand_over(instance);

@@ -65,6 +65,18 @@ fn of_several_messages_the_one_that_answers_is_found() {
     ];
     assert_eq!(answer(&several.concat(), 7, 30), Answer::Object(b"good"));
     assert_eq!(answer(&[done, object].concat(), 7, 30), Answer::End);
+    // Families have numbers from 16 on, of two bytes.
+    for (kind, other) in [(30, 16), (16, 17), (0x123, 0x23), (0x123, 0x122)] {
+        let both = [
+            message(20, other, 7, b"else"),
+            message(20, kind, 7, b"good"),
+        ];
+        assert_eq!(answer(&both.concat(), 7, kind), Answer::Object(b"good"));
+        assert_eq!(answer(&both[0], 7, kind), Answer::Nothing);
+    }
+    let overrun = message(16, 4, 7, b"");
+    let both = [overrun, message(20, 30, 7, b"good")].concat();
+    assert_eq!(answer(&both, 7, 30), Answer::Object(b"good"));
     assert_eq!(answer(&acknowledgement, 7, 30), Answer::Nothing);
     // For what is to be acknowledged, that is the answer.
     assert_eq!(answer(&acknowledgement, 7, ERROR), Answer::Object(&[0; 4]));
@@ -185,4 +197,26 @@ fn a_request_has_the_bytes_that_a_kernel_got() {
         15, 1, 0, 0, 12, 0, 1, 0x80, 8, 0, 1, 0, 2, 0, 0, 0,
     ];
     assert_eq!(Rings::request(23, 2).numbered(2), rings);
+}
+
+/// What sets something is acknowledged, or the caller would wait for an answer in vain.
+#[cfg(feature = "nic")]
+#[test]
+fn a_request_that_sets_asks_to_be_acknowledged() {
+    for (thresh, set) in [
+        (None, &[2][..]),
+        (Some(7), &[2, 0, 0, 0, 8, 0, 17, 0, 7, 0, 0, 0]),
+    ] {
+        let mut request = Rings::set(23, 9, DataSplit::Enabled, thresh);
+        let bytes = request.numbered(4).to_vec();
+        assert_eq!(word(&bytes, 0) as usize, bytes.len());
+        let (kind, flags) = (word(&bytes, 4) & 0xffff, word(&bytes, 4) >> 16);
+        assert_eq!((kind, flags), (23, 1 | 4), "NLM_F_REQUEST, NLM_F_ACK");
+        let device = [12, 0, 1, 0x80, 8, 0, 1, 0, 9, 0, 0, 0];
+        assert_eq!(bytes[16..32], [&[16, 1, 0, 0][..], &device].concat());
+        // The split, padded, and the threshold where there is one.
+        assert_eq!(bytes[32..36], [5, 0, 11, 0]);
+        assert_eq!(bytes[36..][..set.len()], *set);
+        assert_eq!(bytes.len(), 36 + set.len().next_multiple_of(4));
+    }
 }
