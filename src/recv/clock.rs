@@ -29,3 +29,17 @@ fn read(clock: libc::clockid_t) -> Duration {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_passes_and_both_clocks_tell_the_same() {
+        let (coarse, fine) = (coarse(), super::fine());
+        assert!(fine > Duration::ZERO && fine.saturating_sub(coarse) < Duration::from_secs(1));
+        let span = Duration::from_millis(3);
+        pause(span);
+        assert!(super::fine().saturating_sub(fine) >= span);
+    }
+}

@@ -198,3 +198,6 @@ impl Receiver {
         })
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -192,3 +192,6 @@ impl Pool {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -169,4 +169,57 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_queue_holds_a_completion_for_each_chunk_and_one_more() {
+        for chunks in [1, 7, 8, 1000, 4096] {
+            let slots = completion_entries(chunks, CqeLayout::Wide);
+            assert!(slots > chunks && slots <= 2 * (chunks + 1), "{chunks}");
+            assert_eq!(completion_entries(chunks, CqeLayout::Narrow), slots);
+            assert_eq!(completion_entries(chunks, CqeLayout::Mixed), 2 * slots);
+            let entries = refill_entries(chunks, 3);
+            assert!(entries >= 3 * chunks && entries < 6 * chunks, "{chunks}");
+        }
+    }
+
+    #[test]
+    fn a_descriptor_takes_as_many_chunks_as_the_longest_packet_needs() {
+        let ring = |mtu| NicRing {
+            descriptors: 10,
+            mtu,
+        };
+        assert_eq!(ring(4096).takes(4096), 40_960);
+        assert_eq!(ring(4097).takes(4096), 81_920);
+        assert_eq!(ring(0).takes(4096), 40_960, "none does without");
+    }
+
+    #[test]
+    fn an_area_holds_the_ring_the_window_and_a_quarter_more() {
+        let ring = NicRing {
+            descriptors: 8,
+            mtu: 1500,
+        };
+        // Whole chunks: 8 and 8, and 4 more.
+        assert_eq!(area_len(ring, 4096, 7 * 4096 + 1), 20 * 4096);
+        // A quarter of 13 is not whole.
+        assert_eq!(area_len(ring, 4096, 5 * 4096), 17 * 4096);
+        // What does not fit into 64 bits is still whole chunks.
+        assert_eq!(area_len(ring, 4096, u64::MAX), u64::MAX - 4095);
+        assert_eq!(area_len(ring, 3 << 30, u64::MAX) % (3 << 30), 0);
+    }
+
+    #[test]
+    fn an_area_is_short_below_a_quarter_more_than_the_ring_takes() {
+        let ring = NicRing {
+            descriptors: 16,
+            mtu: 1500,
+        };
+        assert_eq!(Shortage::of(20 * 4096, 4096, ring), None);
+        let shortage = Shortage::of(20 * 4096 - 1, 4096, ring).unwrap();
+        assert_eq!((shortage.area, shortage.takes), (81_919, 65_536));
+        let told = std::format!("{shortage}");
+        for part in ["81919", "65536", "16 descriptors", "MTU 1500"] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
 }

@@ -121,4 +121,14 @@ mod tests {
         let mut spin = Spin::new(Duration::ZERO);
         assert_eq!(looks_in_vain(&mut spin, 10), 0);
     }
+
+    #[test]
+    fn what_was_pushed_is_looked_for() {
+        let mut own = crate::recv::dispatch::tests::setup();
+        own.spin = Spin::new(Duration::from_secs(2));
+        own.ring.push(crate::ring::Sqe::nop()).unwrap();
+        own.look_for_work().unwrap();
+        assert!(own.ring.has_completions(), "submitted, and done by now");
+        assert_eq!(own.spin.skip, 0, "found before the time was up");
+    }
 }

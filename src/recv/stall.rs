@@ -109,3 +109,136 @@ fn has_hung_up(fd: c_int) -> bool {
     let count = unsafe { libc::poll(&mut polled, 1, 0) };
     count == 1 && polled.revents & libc::POLLHUP != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::recv::dispatch::tests::setup;
+    use crate::recv::request::{Completion, Operation, Pause, Request};
+    use crate::recv::table::Socket;
+
+    #[test]
+    fn it_is_due_now_and_then_and_for_resets_only_after_something_came() {
+        let support = Support::default();
+        let mut check = StallCheck::new(true, &support);
+        assert!(!check.is_due(0), "sockets were just added");
+        check.last = Duration::ZERO;
+        assert!(check.is_due(0) && !check.is_due(0));
+        let mut check = StallCheck::new(false, &support);
+        check.last = Duration::ZERO;
+        assert!(!check.is_due(0), "nothing came");
+        assert!(check.is_due(1) && !check.is_due(1));
+        check.last = Duration::ZERO;
+        assert!(!check.is_due(1), "nothing came since");
+        assert!(check.is_due(2));
+    }
+
+    /// A stream's role that has received `bytes`.
+    fn stream(bytes: i32) -> Role {
+        let mut request = Request::new(Operation::ZeroCopy, None);
+        request.arm();
+        if bytes > 0 {
+            request.on_completion(Completion {
+                res: bytes,
+                more: true,
+                buffer: true,
+            });
+        }
+        Role::Stream(request)
+    }
+
+    /// A socket that `payload` has come to, and its peer.
+    fn connected(payload: &[u8]) -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        client.write_all(payload).unwrap();
+        // It has come once it can be looked at.
+        if !payload.is_empty() {
+            assert_eq!(server.peek(&mut [0; 1]).unwrap(), 1);
+        }
+        (client, server)
+    }
+
+    /// A socket whose peer has reset the connection.
+    fn reset() -> TcpStream {
+        let (client, mut server) = connected(b"");
+        // Who closes with something unread resets.
+        server.write_all(b"unread").unwrap();
+        assert_eq!(client.peek(&mut [0; 1]).unwrap(), 1);
+        drop(client);
+        while !has_hung_up(std::os::fd::AsRawFd::as_raw_fd(&server)) {
+            std::thread::yield_now();
+        }
+        server
+    }
+
+    /// Which of `sockets` are restarted.
+    fn restarted(forgets_data: bool, sockets: Vec<(Role, Phase, TcpStream)>) -> Vec<bool> {
+        let mut own = setup();
+        let mut ids = Vec::new();
+        for (role, phase, socket) in sockets {
+            ids.push(own.table.insert(Socket {
+                fd: socket.into(),
+                role,
+                phase,
+                looked_at: 0,
+            }));
+        }
+        own.stall_check = StallCheck {
+            last: Duration::ZERO,
+            chunks: 0,
+            forgets_data,
+        };
+        own.counters.chunks = 1;
+        own.check_for_stalls();
+        let phases = own.table.iter_mut().map(|(_, socket)| socket.phase);
+        let restarted: Vec<_> = phases.map(|phase| phase == Phase::Restarting).collect();
+        let count = restarted.iter().filter(|&&restarted| restarted).count();
+        assert_eq!(
+            (own.cancel.len(), own.counters().stalls),
+            (count, count as u64)
+        );
+        // What was looked at is not looked at again before more has come.
+        own.stall_check.last = Duration::ZERO;
+        own.check_for_stalls();
+        if !forgets_data {
+            assert_eq!(own.cancel.len(), count);
+        }
+        restarted
+    }
+
+    #[test]
+    fn streams_with_unread_data_are_restarted_where_the_kernel_forgets_them() {
+        let (clients, sockets): (Vec<_>, Vec<_>) = [
+            (stream(0), Phase::Active, &b"unread"[..]),
+            (stream(0), Phase::Active, b""),
+            (stream(0), Phase::Paused(Pause::PoolDry), b"unread"),
+            (Role::Listener, Phase::Active, b"unread"),
+        ]
+        .into_iter()
+        .map(|(role, phase, payload)| {
+            let (client, server) = connected(payload);
+            (client, (role, phase, server))
+        })
+        .unzip();
+        assert_eq!(restarted(true, sockets), [true, false, false, false]);
+        drop(clients);
+    }
+
+    #[test]
+    fn streams_that_were_reset_are_restarted_if_they_have_received_something() {
+        let (_client, unread) = connected(b"unread");
+        let sockets = std::vec![
+            (stream(6), Phase::Active, reset()),
+            (stream(0), Phase::Active, reset()),
+            (stream(6), Phase::Paused(Pause::PoolDry), reset()),
+            (stream(6), Phase::Active, unread),
+        ];
+        assert_eq!(restarted(false, sockets), [true, false, false, false]);
+    }
+}

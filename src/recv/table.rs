@@ -290,4 +290,14 @@ mod tests {
             assert_eq!(phase.after(next, more), action, "{phase:?} {next:?} {more}");
         }
     }
+
+    #[test]
+    fn an_id_is_printed_with_its_generation() {
+        let id = SocketId {
+            slot: 3,
+            generation: 7,
+        };
+        assert_eq!(std::format!("{id:?}"), "3.7");
+        assert_eq!((id.index(), id.user_data()), (3, 0x7_0000_0003));
+    }
 }

@@ -191,3 +191,32 @@ fn more_than_was_asked_for_is_malformed() {
     let over = request.on_completion(data(11));
     assert_eq!(over.next, Next::Ended(End::Malformed));
 }
+
+#[test]
+fn a_limit_is_one_from_the_start() {
+    let mut unlimited = Request::new(Operation::Provided, None);
+    assert!(!unlimited.is_limited());
+    assert_eq!(unlimited.arm(), 0, "all there is");
+    let mut limited = Request::new(Operation::Provided, Some(1));
+    assert!(limited.is_limited());
+    let _ = limited.arm();
+    let _ = limited.on_completion(data(1));
+    assert!(limited.is_limited(), "also when it is reached");
+}
+
+#[test]
+fn an_end_says_what_it_was() {
+    for (end, words) in [
+        (End::Eof, "end of stream"),
+        (End::LimitReached, "limit"),
+        (End::ForeignBuffer, "another queue"),
+        (End::NotPlaced, "dmabuf"),
+        (End::NotPlainTcp, "not a plain TCP socket"),
+        (End::Cancelled, "cancelled"),
+        (End::Failed(Errno::CONNRESET), "ECONNRESET"),
+        (End::Malformed, "interface does not have"),
+    ] {
+        let told = std::format!("{end}");
+        assert!(told.contains(words), "{told}");
+    }
+}
