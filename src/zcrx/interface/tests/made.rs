@@ -135,6 +135,17 @@ fn what_newer_kernels_tell_is_read_or_passed_over() {
         };
         assert_eq!(Rings::read(payload), rings);
     });
+    // Said to be unknown is not the same as a value that is not known.
+    for (split, data_split) in [
+        (0, Some(DataSplit::Unknown)),
+        (1, Some(DataSplit::Disabled)),
+        (2, Some(DataSplit::Enabled)),
+        (9, None),
+    ] {
+        object(generic().with(11, &[split]), |payload| {
+            assert_eq!(Rings::read(payload).data_split, data_split);
+        });
+    }
     let many = u32::MAX.to_ne_bytes();
     object(generic().with(6, &many).with(9, &many), |payload| {
         assert_eq!(Channels::read(payload), Some(u32::MAX));
