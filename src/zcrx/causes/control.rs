@@ -46,13 +46,19 @@ pub(in crate::zcrx) fn of_control(errno: Errno) -> Diagnosis {
 /// Why `area` could not be added to an instance (`ZCRX_CTRL_ADD_AREA`).
 #[inline]
 pub(in crate::zcrx) fn of_add_area(errno: Errno, area: &RefusedArea) -> Diagnosis {
+    of_added_area(errno, area, &Process::read())
+}
+
+/// The same, of what such a process adds.
+#[inline]
+fn of_added_area(errno: Errno, area: &RefusedArea, process: &Process) -> Diagnosis {
     const OLD: Known = known(
         CauseKind::OldKernel,
         "the kernel is older than 7.3",
         "do without: make the first area larger",
     );
     match errno {
-        Errno::NOMEM => memory(area, &Process::read()),
+        Errno::NOMEM => memory(area, process),
         // The driver is not asked again.
         Errno::RANGE => Certain(&CONTIGUITY, area.chunk_len.map(u64::from)),
         Errno::OPNOTSUPP => certain(&OLD),
@@ -174,12 +180,22 @@ mod tests {
         assert!(says(of_import(Errno::BADF), "exported"));
         assert!(says(of_import(Errno::PERM), "CAP_NET_ADMIN"));
         assert!(says(of_import(Errno::INVAL), "6.19"));
+        assert_eq!(of_import(Errno::OPNOTSUPP), certain(&NOT_BUILT_IN));
         assert!(says(of_arm(Errno::INVAL), "not come"));
         assert_eq!(of_add_area(Errno::INVAL, &AREA).causes().len(), 3);
         assert!(says(of_add_area(Errno::FAULT, &AREA), "device is gone"));
         assert_eq!(
             of_add_area(Errno::RANGE, &AREA),
             Certain(&CONTIGUITY, Some(65536))
+        );
+        let limited = Process {
+            ipc_lock: Some(false),
+            locked_memory: Some(8 << 20),
+            ..Process::default()
+        };
+        assert_eq!(
+            of_added_area(Errno::NOMEM, &AREA, &limited),
+            Certain(&LOCKED_MEMORY, Some(8 << 20))
         );
     }
 }
