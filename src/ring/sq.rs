@@ -102,13 +102,15 @@ impl SubmissionQueue {
     /// The slot that the next entry goes into, if one is free.
     #[inline]
     fn reserve(&mut self) -> Option<u32> {
-        if self.tail.distance_from(self.head) > self.mask {
+        if !self.has_room() {
             self.head = self.fresh_head();
-            if self.tail.distance_from(self.head) > self.mask {
-                return None;
-            }
         }
-        Some(self.tail.slot(self.mask))
+        self.has_room().then(|| self.tail.slot(self.mask))
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.tail.distance_from(self.head) <= self.mask
     }
 
     #[inline]
