@@ -167,6 +167,24 @@ fn memory_is_short_by_limit_or_by_lack() {
 }
 
 #[test]
+fn what_fails_alike_with_a_device_and_without() {
+    for refused in [ON_QUEUE, NO_DEVICE] {
+        for (errno, kind, words) in [
+            (Errno::MFILE, Some(CauseKind::Descriptors), "ulimit -n"),
+            (Errno::NFILE, Some(CauseKind::Descriptors), "fs.file-max"),
+            // What bars every registration did so, and does no more.
+            (Errno::PERM, None, "CAP_NET_ADMIN"),
+            (Errno::ACCES, None, "restrictions"),
+            (Errno::FAULT, None, "pinned"),
+        ] {
+            let error = told(errno, &refused, |_| ());
+            assert_eq!((error.kind(), error.causes().len()), (kind, 1), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}
+
+#[test]
 fn without_a_device() {
     let mut chunks = NO_DEVICE;
     chunks.area.chunk_len = Some(65536);

@@ -45,6 +45,11 @@ fn three_causes_of_einval() {
         assert_certain(&told(Errno::INVAL, &ON_QUEUE, change), kind, fact);
         assert_certain(&told(Errno::INVAL, &BIG_CHUNKS, change), kind, fact);
     }
+    // Header split is as it should be: chunks are at fault, if any length was asked for.
+    for (refused, causes) in [(&ON_QUEUE, 1), (&BIG_CHUNKS, 2)] {
+        let other = told(Errno::INVAL, refused, |_| ());
+        assert_eq!((other.kind(), other.causes().len()), (None, causes));
+    }
     let threshold = told(Errno::INVAL, &ON_QUEUE, |seen| {
         rings(seen).hds_thresh = Some(128)
     });
@@ -106,6 +111,16 @@ fn three_causes_of_eexist() {
     });
     assert_eq!((unread.kind(), unread.causes().len()), (None, 2));
     assert!(unread.is_taken_queue());
+    // What is known of the queue says enough, or not.
+    let free = told(Errno::EXIST, &ON_QUEUE, |seen| {
+        link(seen).xdp_program = None
+    });
+    assert_eq!((free.kind(), free.causes().len()), (None, 2));
+    let bound = told(Errno::EXIST, &ON_QUEUE, |seen| {
+        link(seen).xdp_program = None;
+        queue(seen).provider = Some(Provider::Dmabuf);
+    });
+    assert_certain(&bound, CauseKind::QueueTaken, None);
 
     let thread = told(Errno::EXIST, &ON_QUEUE, |seen| {
         seen.barred = Some(Errno::EXIST);
@@ -223,4 +238,30 @@ fn an_interface_that_is_gone_or_down() {
         driver.to_string().contains("the driver refused"),
         "{driver}"
     );
+    let driver = told(Errno::NODATA, &ON_QUEUE, |_| ());
+    assert!(driver.to_string().contains("update the driver"), "{driver}");
+    // Where the interface does not tell, it may be either.
+    for (errno, causes) in [(Errno::NODEV, 2), (Errno::NETDOWN, 1)] {
+        let untold = told(errno, &ON_QUEUE, |seen| {
+            seen.interface = InterfaceState::default();
+        });
+        assert_eq!((untold.kind(), untold.causes().len()), (None, causes));
+        assert!(untold.to_string().contains("interface is down"), "{untold}");
+    }
+}
+
+#[test]
+fn a_queue_that_is_there_is_not_out_of_range() {
+    // Either tells that it is there.
+    for untold in [
+        |seen: &mut Evidence| seen.interface.has_queue = None,
+        |seen: &mut Evidence| seen.interface.receive_queues = None,
+    ] {
+        let error = told(Errno::RANGE, &BIG_CHUNKS, untold);
+        assert_certain(&error, CauseKind::Contiguity, Some(("chunk bytes", 65536)));
+    }
+    let neither = told(Errno::RANGE, &BIG_CHUNKS, |seen| {
+        seen.interface = InterfaceState::default();
+    });
+    assert_eq!((neither.kind(), neither.causes().len()), (None, 3));
 }
