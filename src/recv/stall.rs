@@ -142,11 +142,12 @@ mod tests {
         let mut request = Request::new(Operation::ZeroCopy, None);
         request.arm();
         if bytes > 0 {
-            request.on_completion(Completion {
+            let outcome = request.on_completion(Completion {
                 res: bytes,
                 more: true,
                 buffer: true,
             });
+            assert!(outcome.buffer.is_some());
         }
         Role::Stream(request)
     }

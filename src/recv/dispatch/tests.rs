@@ -82,6 +82,7 @@ impl Setup {
             fd: Fd::duplicate(2).unwrap(),
             role,
             phase: Phase::Active,
+            looked_at: 0,
         })
     }
 
