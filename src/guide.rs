@@ -100,7 +100,7 @@
 //! | No buffer is free | ENOMEM, ENOBUFS | return chunks, flush, perhaps add an area, submit again; [`Wait::Starved`] if only you can return some | `pool_dry`, `areas_added` |
 //! | The refill ring is full | nothing | keep the chunk, flush, write it later | `refill_full` |
 //! | The NIC finds no buffer | a notification (7.2); packets are lost, TCP sends them again | return chunks | `alloc_failures` |
-//! | A request stalls (before 7.3) | nothing, though the socket has data | look now and then, cancel, submit again | `stalls` |
+//! | A request stalls (before 7.3 with data unread; in every kernel so far if a reset comes behind much unread data) | nothing | look now and then, cancel, submit again | `stalls` |
 //! | A signal | EINTR | submit again | |
 //! | The queue is not free yet, after another process | EEXIST | try again, for five seconds by default | |
 //!
