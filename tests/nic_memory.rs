@@ -10,7 +10,9 @@ use zcrx_sys::recv::{End, Event, Pages, Receiver, Source, Wanted};
 use zcrx_sys::zcrx::{Area, Notification, OwnedChunk};
 
 use common::nic::{Nic, V6};
-use common::streams::{assert_placed, receiver, sender_to, transfer, Streams, MIB, PORT, QUEUE};
+use common::streams::{
+    assert_placed, received, receiver, sender_to, transfer, Streams, MIB, PORT, QUEUE,
+};
 
 mod common;
 
@@ -76,6 +78,43 @@ fn the_nic_fills_areas_that_were_added() {
     assert_eq!(streams.ended, [(End::Eof, MIB as u64); 2]);
     assert_eq!(receiver.counters().outstanding, 0);
     assert_placed(&nic, &before, 2 * MIB as u64);
+}
+
+#[test]
+fn memory_grows_also_after_chunks_were_returned() {
+    let Some(nic) = Nic::claim() else { return };
+    if !has((7, 3), "areas to add") {
+        return;
+    }
+    let builder = Receiver::builder()
+        .area_len(64 * PAGE)
+        .grow_to(128 * PAGE as u64);
+    let mut receiver = receiver(&nic, builder, V6);
+    let sender = sender_to((V6, PORT).into(), 1, MIB);
+    let mut streams = Streams::default();
+    streams.run(&mut receiver, |streams| received(streams) > 100_000);
+    // From here on everything is held.
+    let mut held = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while receiver.counters().areas_added == 0 {
+        assert!(Instant::now() < deadline, "{:?}", receiver.counters());
+        let _ = receiver.wait(Some(Duration::from_millis(100))).unwrap();
+        while let Some(event) = receiver.next_event() {
+            match event {
+                Event::Data { socket, chunk } => {
+                    streams.open.get_mut(&socket).unwrap().1 += u64::from(chunk.len());
+                    held.push(chunk);
+                }
+                event => streams.handle(&mut receiver, event),
+            }
+        }
+    }
+    for chunk in held {
+        receiver.recycle(chunk).unwrap();
+    }
+    streams.run(&mut receiver, |streams| !streams.ended.is_empty());
+    sender.join().unwrap().unwrap();
+    assert_eq!(streams.ended, [(End::Eof, MIB as u64)]);
 }
 
 #[test]

@@ -13,6 +13,8 @@ use crate::zcrx::Notification;
 #[derive(Debug, Default)]
 pub(super) struct Unarmed {
     fired: [Option<Notification>; 2],
+    /// Chunks returned and not flushed, when the NIC last found no buffer.
+    unflushed: u32,
     /// When the last ones were armed.
     armed: Duration,
 }
@@ -35,8 +37,10 @@ impl Receiver {
         let place = match notification {
             Notification::AllocFailed => {
                 self.counters.alloc_failures += 1;
-                // What was returned is published with the next wait. If nothing was, more memory helps.
-                if self.unflushed == 0 && self.pool.unconsumed() == 0 {
+                // What was returned since the last time may help, once the kernel has taken it. If nothing was, more
+                // memory does. (For a queue, what the kernel has taken by itself still counts as unflushed.)
+                let before = core::mem::replace(&mut self.unarmed.unflushed, self.unflushed);
+                if self.unflushed == before && self.pool.unconsumed() == 0 {
                     self.grow();
                 }
                 0
