@@ -1,8 +1,9 @@
 //! What befalls the software NIC during a round, in a thread of its own: some of it takes a while.
 
+use std::process::Command;
 use std::sync::mpsc::{channel, Receiver, Sender};
 
-use super::common::nic::Nic;
+use super::common::nic::{at_peer, Nic};
 use super::common::streams::{PORT, QUEUE};
 use super::random::Random;
 
@@ -65,8 +66,8 @@ impl CardAction {
         }
     }
 
-    /// Whether it takes a larger area: the kernel has to copy some packets because of it, or the card keeps chunks.
-    pub fn needs_room(self) -> bool {
+    /// Whether the kernel has to copy some packets because of it, or the card keeps chunks.
+    pub fn means_copies(self) -> bool {
         matches!(
             self,
             Self::Fault("linear" | "foreign", _) | Self::Steer(false) | Self::Prefill(_)
@@ -146,6 +147,28 @@ impl Hold {
         // Pages of a queue that no application has.
         self.nic.fault("foreign_from", "0");
     }
+}
+
+/// What card and connections look like, at both ends, for whoever has to find out what went wrong.
+pub fn state() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_else(|error| error.to_string());
+    let connections = move || read("/proc/thread-self/net/tcp");
+    let peers = at_peer(connections).join().unwrap();
+    let counters = Command::new("/usr/sbin/ethtool")
+        .args(["-S", "snic0"])
+        .output()
+        .map_or_else(
+            |error| error.to_string(),
+            |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+        );
+    let counters: Vec<_> = counters
+        .split_terminator('\n')
+        .map(str::trim)
+        .filter(|line| !line.ends_with(": 0"))
+        .collect();
+    let queues = read("/sys/kernel/debug/softnic/snic0/queues");
+    let here = connections();
+    format!("\n{queues}{}\nhere {here}peer {peers}", counters.join(", "))
 }
 
 enum Order {

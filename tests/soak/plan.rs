@@ -139,22 +139,21 @@ impl Plan {
             steps,
         };
         if over == Over::Queue {
-            plan.make_room();
+            plan.have_small_chunks();
         }
         plan
     }
 
-    /// What the card did not place is copied when it is received, into a chunk that is free. If all chunks hold
-    /// what the card has placed behind that in the same stream, none is, ever: so an area has to be larger than
-    /// what sockets hold unread, where there are copies.
-    fn make_room(&mut self) {
-        let needs_room = |step: &Step| match step.action {
-            Action::Card(action) => action.needs_room(),
+    /// What the card did not place is copied, a page at a time, each into a chunk of its own: these are not to be
+    /// large then, or they run out.
+    fn have_small_chunks(&mut self) {
+        let means_copies = |step: &Step| match step.action {
+            Action::Card(action) => action.means_copies(),
             // What arrives while nobody has the queue.
             Action::Rebuild(_) => true,
             _ => false,
         };
-        if !self.steps.iter().any(needs_room) {
+        if !self.steps.iter().any(means_copies) {
             return;
         }
         let rebuilt = self
@@ -165,8 +164,7 @@ impl Plan {
                 _ => None,
             });
         for options in rebuilt.chain([&mut self.options]) {
-            options.chunks = 4096;
-            options.large = false; // each copy takes one
+            options.large = false;
         }
     }
 
@@ -189,11 +187,9 @@ impl Options {
                 random.pick(&[4, 8, 16, 64, 256]),
                 random.pick(&[1, 1, 2, 5]),
             ),
-            Over::Queue => (
-                4096,
-                random.pick(&[64, 64, 256, 1024]),
-                random.pick(&[1, 1, 2, 5]),
-            ),
+            // More than all sockets can hold, unread or out of order: if that is all chunks, the packet that they
+            // wait for finds none, however often it is sent.
+            Over::Queue => (4096, 4096, random.pick(&[1, 1, 2])),
         };
         let owned = random.pick(&[0, 10, 50, 100]);
         Self {

@@ -12,7 +12,7 @@ use zcrx_sys::recv::{End, SocketId};
 use zcrx_sys::{Errno, Fd};
 
 use super::board::{Board, LONG};
-use super::card::Card;
+use super::card::{self, Card};
 use super::common::nic::V4;
 use super::common::streams::PORT;
 use super::hand::{Hand, Stream, Told};
@@ -146,8 +146,10 @@ impl<'a> Round<'a> {
         for stream in self.hand.open.values() {
             text += &format!("\n  receiving from {stream:?}");
         }
-        let card = std::fs::read_to_string("/sys/kernel/debug/softnic/snic0/queues");
-        text + "\n" + &card.unwrap_or_default()
+        if self.crew.card.is_some() {
+            text += &card::state();
+        }
+        text
     }
 
     fn start_what_is_due(&mut self) {
