@@ -166,7 +166,9 @@
 //! | [completion entries](crate::recv::ReceiverBuilder::completion_entries) | chunks between two waits; twice that with mixed completions ([`sizing::completion_entries`]) | for all of the area's chunks, but no more than 4096 |
 //! | [refill entries](crate::recv::ReceiverBuilder::refill_entries) | chunks that are out at a time, at most 32768 ([`sizing::refill_entries`]) | one for each of the area's chunks, or as many as packets fit into one |
 //!
-//! Too small a queue or refill ring costs speed and never data; too small an area costs packets, which TCP sends again:
+//! Too small a queue or refill ring costs speed and never data; too small an area costs packets, which TCP sends again.
+//! Let a queue's area have room for the windows of all its sockets besides, or grow: where a packet was lost, TCP keeps
+//! those behind it, and if these have the last chunks, the lost one finds none when it is sent again.
 //!
 //! ```
 //! use zcrx_sys::recv::sizing::{area_len, NicRing, Shortage};
