@@ -52,6 +52,10 @@ impl Nic {
     pub fn set_up(&self) {
         if !fs::exists(format!("{DEBUG}/snic0")).unwrap() {
             self.control("add", "snic0");
+        }
+        // Taking it down costs it this one.
+        let addresses = fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap();
+        if !addresses.contains("fd000000000000000000000000000001") {
             self.configure();
         }
         for fault in [
@@ -81,11 +85,11 @@ impl Nic {
         self.mtu(1500);
     }
 
-    /// Addresses and link of a `snic0` that was just added.
+    /// Addresses and link of a `snic0` that was just added, or taken down.
     fn configure(&self) {
         run(IP, "link set snic0 up");
-        run(IP, "addr add 10.0.0.1/24 dev snic0");
-        run(IP, "addr add fd00::1/64 dev snic0 nodad");
+        run(IP, "addr replace 10.0.0.1/24 dev snic0");
+        run(IP, "addr replace fd00::1/64 dev snic0 nodad");
     }
 
     /// Queue `queue`, for a receiver.
