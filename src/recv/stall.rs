@@ -178,6 +178,14 @@ mod tests {
         server
     }
 
+    #[test]
+    fn only_a_hang_up_is_one() {
+        let (_client, server) = connected(b"unread");
+        assert!(!has_hung_up(std::os::fd::AsRawFd::as_raw_fd(&server)));
+        assert!(!has_hung_up(c_int::MAX), "no descriptor: POLLNVAL");
+        assert!(has_hung_up(std::os::fd::AsRawFd::as_raw_fd(&reset())));
+    }
+
     /// Which of `sockets` are restarted.
     fn restarted(forgets_data: bool, sockets: Vec<(Role, Phase, TcpStream)>) -> Vec<bool> {
         let mut own = setup();
