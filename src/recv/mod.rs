@@ -41,6 +41,8 @@ mod register;
 #[cfg(feature = "alloc")]
 mod socket;
 #[cfg(feature = "alloc")]
+mod sockets;
+#[cfg(feature = "alloc")]
 mod source;
 #[cfg(feature = "alloc")]
 mod spin;

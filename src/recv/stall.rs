@@ -114,6 +114,7 @@ fn has_hung_up(fd: c_int) -> bool {
 mod tests {
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
     use std::vec::Vec;
 
     use super::*;
@@ -172,7 +173,7 @@ mod tests {
         server.write_all(b"unread").unwrap();
         assert_eq!(client.peek(&mut [0; 1]).unwrap(), 1);
         drop(client);
-        while !has_hung_up(std::os::fd::AsRawFd::as_raw_fd(&server)) {
+        while !has_hung_up(server.as_raw_fd()) {
             std::thread::yield_now();
         }
         server
@@ -181,9 +182,9 @@ mod tests {
     #[test]
     fn only_a_hang_up_is_one() {
         let (_client, server) = connected(b"unread");
-        assert!(!has_hung_up(std::os::fd::AsRawFd::as_raw_fd(&server)));
+        assert!(!has_hung_up(server.as_raw_fd()));
         assert!(!has_hung_up(c_int::MAX), "no descriptor: POLLNVAL");
-        assert!(has_hung_up(std::os::fd::AsRawFd::as_raw_fd(&reset())));
+        assert!(has_hung_up(reset().as_raw_fd()));
     }
 
     /// Which of `sockets` are restarted.
