@@ -47,6 +47,12 @@ impl Index {
     pub const fn slot(self, mask: u32) -> u32 {
         self.0 & mask
     }
+
+    /// The position `n` entries earlier.
+    #[inline]
+    pub(crate) const fn before(self, n: u32) -> Self {
+        Self(self.0.wrapping_sub(n))
+    }
 }
 
 #[cfg(test)]

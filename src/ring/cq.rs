@@ -1,11 +1,15 @@
-//! The completion queue: the cursor that owns the stride.
+//! The completion queue, as its consumer sees it.
 
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use super::cqe::{Cqe, CqeLayout, Entry, MalformedCqe};
+use self::cursor::Cursor;
+use super::cqe::{Cqe, CqeLayout, MalformedCqe};
+use super::layout::{Any, Layout};
 use crate::index::Index;
-use crate::sync::{reads, AtomicU32, Ordering};
-use crate::uapi::io_uring_cqe;
+use crate::sync::{AtomicU32, Ordering};
+
+mod cursor;
 
 /// The consumer's end of a completion queue.
 ///
@@ -62,13 +66,7 @@ impl CompletionQueue {
         Self {
             khead,
             ktail,
-            cursor: Cursor {
-                slots,
-                mask: entries - 1,
-                layout,
-                head,
-                tail: head,
-            },
+            cursor: Cursor::new(slots, entries - 1, layout, head),
             broken: false,
         }
     }
@@ -102,19 +100,26 @@ impl CompletionQueue {
     /// Looks for new entries; answers how many slots are ready to be read.
     #[inline]
     pub fn refresh(&mut self) -> u32 {
+        self.refresh_as(self.cursor.layout)
+    }
+
+    /// With the queue's layout, which is a constant in loops that are compiled for one.
+    #[inline(always)]
+    fn refresh_as(&mut self, layout: CqeLayout) -> u32 {
         // SAFETY: ktail is valid (promise of from_raw_parts).
         let ktail = unsafe { self.ktail.as_ref() };
         // Acquire: pairs with the kernel's release in io_commit_cqring, so that the entries before
         // the tail are seen whole.
         let tail = Index::new(ktail.load(Ordering::Acquire));
-        let ready = tail.distance_from(self.cursor.head);
+        let head = self.cursor.head(layout);
+        let ready = tail.distance_from(head);
         self.broken = ready > self.entries();
         if self.broken {
             // Not even what is left of before: one answer for refresh(), next_entry() and is_broken().
-            self.cursor.tail = self.cursor.head;
+            self.cursor.go(head, 0, layout);
             return 0;
         }
-        self.cursor.tail = tail;
+        self.cursor.go(head, ready, layout);
         ready
     }
 
@@ -125,90 +130,66 @@ impl CompletionQueue {
     /// A [`MalformedCqe`] stands in the place of an entry that breaks the kernel's rules.
     #[inline]
     pub fn next_entry(&mut self) -> Option<Result<Cqe, MalformedCqe>> {
-        let mut cursor = self.cursor;
         // SAFETY: the slots before the cursor's tail are published, and stay as they are until publish(), which
         // takes self by exclusive reference.
-        let entry = unsafe { cursor.next_entry() };
-        self.cursor.head = cursor.head;
-        entry
+        unsafe { self.cursor.next_entry(self.cursor.layout) }
     }
 
     /// Gives the slots of all entries read so far back to the kernel. Once per drain is enough.
     #[inline]
     pub fn publish(&mut self) {
+        self.publish_as(self.cursor.layout);
+    }
+
+    /// As [`refresh_as`](Self::refresh_as).
+    #[inline(always)]
+    fn publish_as(&mut self, layout: CqeLayout) {
         // SAFETY: khead is valid (promise of from_raw_parts).
         let khead = unsafe { self.khead.as_ref() };
         // Release: pairs with the kernel's read of cq.head in io_cqring_queued, so that our reads of
         // the entries come before the kernel's next writes to their slots.
-        khead.store(self.cursor.head.get(), Ordering::Release);
+        khead.store(self.cursor.head(layout).get(), Ordering::Release);
     }
 
     /// Looks for new entries and walks them; the head is published when the walk is dropped.
     #[inline]
     pub fn drain(&mut self) -> Completions<'_> {
-        self.refresh();
+        self.walk()
+    }
+
+    /// As [`drain`](Self::drain), for loops that are compiled for one layout: no entry costs a decision that is the
+    /// same for all. `None` if the queue has another one.
+    ///
+    /// ```
+    /// use zcrx_sys::ring::{CompletionQueue, CqeLayout, Layout, Mixed, Wide};
+    ///
+    /// fn sum(queue: &mut CompletionQueue) -> u64 {
+    ///     fn sum_as<L: Layout>(queue: &mut CompletionQueue) -> u64 {
+    ///         let entries = queue.drain_as::<L>().expect("asked for by its layout");
+    ///         entries.flatten().map(|cqe| u64::from(cqe.result().unwrap_or(0))).sum()
+    ///     }
+    ///     match queue.layout() {
+    ///         CqeLayout::Wide => sum_as::<Wide>(queue),
+    ///         _ => sum_as::<Mixed>(queue),
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    pub fn drain_as<L: Layout>(&mut self) -> Option<Completions<'_, L>> {
+        let layout = self.cursor.layout;
+        (L::of(layout) == layout).then(|| self.walk())
+    }
+
+    #[inline]
+    fn walk<L: Layout>(&mut self) -> Completions<'_, L> {
+        self.refresh_as(L::of(self.cursor.layout));
         let cursor = self.cursor;
         // A walk that is forgotten instead of dropped takes its entries along: none is ever delivered twice.
-        self.cursor.head = cursor.tail;
+        self.cursor.finish();
         Completions {
             cursor,
             queue: self,
-        }
-    }
-}
-
-/// Where a walk over a queue is. By itself, so that a walk can keep it in registers.
-#[derive(Clone, Copy, Debug)]
-struct Cursor {
-    /// The slots. Those from head up to tail are ours to read; the others are the kernel's.
-    slots: NonNull<u8>,
-    mask: u32,
-    layout: CqeLayout,
-    /// Next entry to read. Ahead of `khead` until published.
-    head: Index,
-    /// The tail as last loaded; may lag behind `ktail`.
-    tail: Index,
-}
-
-impl Cursor {
-    /// The next entry before the tail.
-    ///
-    /// # Safety
-    ///
-    /// The queue that this is of must live, and the slots from head up to tail must not be written by anybody.
-    #[inline]
-    unsafe fn next_entry(&mut self) -> Option<Result<Cqe, MalformedCqe>> {
-        loop {
-            let published = self.tail.distance_from(self.head);
-            if published == 0 {
-                return None;
-            }
-            let slot = self.head.slot(self.mask);
-            // SAFETY: slot <= mask, so the slot lies inside the array (promise of from_raw_parts) and
-            // is aligned to 8. It lies before the tail, hence nobody writes it until the head is
-            // published past it, so a plain read does not race.
-            let (at, user_data, res, flags) = unsafe {
-                let at = self.slots.add(slot as usize * self.layout.slot_size());
-                reads(at);
-                let cqe = at.cast::<io_uring_cqe>().as_ptr();
-                (at, (*cqe).user_data, (*cqe).res, (*cqe).flags)
-            };
-            let entry = Entry::classify(self.layout, flags, self.mask + 1 - slot, published);
-            self.head = self.head.advanced(entry.slots(self.layout));
-            return Some(match entry {
-                Entry::Filler => continue,
-                Entry::Malformed => Err(MalformedCqe { user_data, flags }),
-                Entry::Narrow => Ok(Cqe::narrow(user_data, res, flags)),
-                Entry::Wide => {
-                    // SAFETY: a wide entry is 32 bytes inside the array: one slot of 32, or two of
-                    // 16 that classify() found before the array's end and before the tail.
-                    let extra = unsafe { at.add(16).cast::<[u64; 2]>() };
-                    reads(extra);
-                    // SAFETY: as above.
-                    let extra = unsafe { extra.read() };
-                    Ok(Cqe::wide(user_data, res, flags, extra))
-                }
-            });
+            layout: PhantomData,
         }
     }
 }
@@ -218,26 +199,28 @@ impl Cursor {
 /// Entries handed out are consumed. The head is published once, when this is dropped: the rest, if the
 /// walk is left early, stays for the next one.
 #[derive(Debug)]
-pub struct Completions<'a> {
+pub struct Completions<'a, L: Layout = Any> {
     cursor: Cursor,
     queue: &'a mut CompletionQueue,
+    layout: PhantomData<L>,
 }
 
-impl Iterator for Completions<'_> {
+impl<L: Layout> Iterator for Completions<'_, L> {
     type Item = Result<Cqe, MalformedCqe>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        // SAFETY: the walk borrows the queue, so nobody gives these slots back before it is dropped.
-        unsafe { self.cursor.next_entry() }
+        // SAFETY: the walk borrows the queue, so nobody gives these slots back before it is dropped; the layout is
+        // the queue's (drain_as).
+        unsafe { self.cursor.next_entry(L::of(self.cursor.layout)) }
     }
 }
 
-impl Drop for Completions<'_> {
-    #[inline]
+impl<L: Layout> Drop for Completions<'_, L> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.queue.cursor.head = self.cursor.head;
-        self.queue.publish();
+        self.queue.cursor.follow(self.cursor);
+        self.queue.publish_as(L::of(self.cursor.layout));
     }
 }
 

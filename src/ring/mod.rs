@@ -32,6 +32,7 @@ mod descriptor;
 mod disabled;
 mod enter;
 mod eventfd;
+mod layout;
 mod probe;
 mod ring_fd;
 mod sq;
@@ -50,6 +51,7 @@ pub use cq::{CompletionQueue, Completions};
 pub use cqe::{Cqe, CqeLayout, Entry, MalformedCqe};
 pub use disabled::DisabledRing;
 pub use enter::Woken;
+pub use layout::{Any, Layout, Mixed, Narrow, Wide};
 pub use probe::mixed_completions_are_sound;
 pub use ring_fd::RingFd;
 pub use sq::QueueFull;
@@ -153,6 +155,13 @@ impl Ring {
     #[inline]
     pub fn completions(&mut self) -> Completions<'_> {
         self.completions.drain()
+    }
+
+    /// As [`completions`](Self::completions), for loops that are compiled for one layout
+    /// ([`CompletionQueue::drain_as`]); `None` if the ring has another.
+    #[inline]
+    pub fn completions_as<L: Layout>(&mut self) -> Option<Completions<'_, L>> {
+        self.completions.drain_as()
     }
 
     /// Gives all completions read so far back to the kernel and looks for new ones; answers how many slots

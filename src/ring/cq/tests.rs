@@ -40,6 +40,35 @@ fn every_layout_delivers_what_was_posted_over_laps_and_the_wrap() {
 }
 
 #[test]
+fn a_walk_for_one_layout_is_for_that_layout() {
+    use crate::ring::{Any, Mixed, Narrow, Wide};
+    fn walk<L: Layout>(queue: &mut CompletionQueue) -> Option<std::vec::Vec<u64>> {
+        let entries = queue.drain_as::<L>()?;
+        Some(entries.map(|cqe| cqe.unwrap().user_data()).collect())
+    }
+    for layout in [CqeLayout::Narrow, CqeLayout::Wide, CqeLayout::Mixed] {
+        let mut twin = CompletionTwin::new(layout, 8, u32::MAX - 2);
+        // SAFETY: the twin outlives the queue and keeps to the kernel's side.
+        let mut queue = unsafe { twin.queue() };
+        let extra = (layout != CqeLayout::Narrow).then_some([1, 2]);
+        let mut seen = 0;
+        for round in 0..20 {
+            assert!(twin.post(round, 0, 0, extra));
+            let of_layout = [
+                walk::<Narrow>(&mut queue),
+                walk::<Wide>(&mut queue),
+                walk::<Mixed>(&mut queue),
+            ];
+            seen += of_layout.iter().flatten().flatten().count();
+            let is_of = [CqeLayout::Narrow, CqeLayout::Wide, CqeLayout::Mixed].map(|l| l == layout);
+            assert_eq!(of_layout.map(|walk| walk.is_some()), is_of);
+            assert_eq!(walk::<Any>(&mut queue), Some([].into()));
+        }
+        assert_eq!(seen, 20);
+    }
+}
+
+#[test]
 fn a_wide_entry_without_its_second_slot_is_malformed_and_costs_one_slot() {
     let mut twin = CompletionTwin::new(CqeLayout::Mixed, 4, 0);
     // SAFETY: the twin outlives the queue and keeps to the kernel's side.
