@@ -81,6 +81,12 @@ impl Chunk {
         }
     }
 
+    /// What [`from_raw_parts`](Self::from_raw_parts) makes it of again.
+    #[inline]
+    pub(crate) fn into_parts(self) -> (Offset, u32, PoolId) {
+        (self.offset, self.len, self.pool)
+    }
+
     /// Whether it came from pool `pool`.
     #[inline]
     pub(crate) fn is_from(&self, pool: PoolId) -> bool {

@@ -1,8 +1,9 @@
 //! [`Ifq`]: one end of a registered zcrx instance: its decoder, and how chunks go back.
 
-use super::areas::AreaTable;
+use super::burst::Burst;
 use super::chunk::{Chunk, PoolId, Unreturned};
 use super::instance::Instance;
+use super::lookup::Lookup;
 use super::register::{self, IfqBuilder};
 use super::share::{Batch, Producer};
 use super::token::{Offset, OutOfArea};
@@ -76,7 +77,7 @@ pub struct Ifq {
     pub(super) zcrx_id: u32,
     pub(super) pool: PoolId,
     /// The instance's own, here as well because each chunk needs it.
-    table: AreaTable,
+    pub(super) lookup: Lookup,
     pub(super) producer: Producer,
     pub(super) instance: Shared<Instance>,
 }
@@ -100,7 +101,7 @@ impl Ifq {
             ring,
             zcrx_id,
             pool: instance.pool,
-            table: instance.areas.table(),
+            lookup: instance.areas.lookup(),
             producer,
             instance,
         }
@@ -145,6 +146,13 @@ impl Ifq {
 
     // The refill ring itself is never handed out: swapped with that of another instance, it would outlive
     // the memory that it points into.
+
+    /// For the chunks of one drain, in a tight loop: what each of them needs stays in registers, and what was
+    /// returned is [published](Self::publish) when it is dropped.
+    #[inline]
+    pub fn burst(&mut self) -> Burst<'_> {
+        Burst::new(self)
+    }
 
     /// Returns a chunk. The kernel sees it with the next [`publish`](Self::publish).
     ///
@@ -227,16 +235,9 @@ impl Ifq {
     /// [`NotData`] if the completion carries no bytes of an area; terminal completions are such.
     #[inline]
     pub unsafe fn take(&self, cqe: &Cqe) -> Result<Chunk, NotData> {
-        let (Some([offset, _]), true) = (cqe.extra(), cqe.more()) else {
-            return Err(NotData::Terminal);
-        };
-        let len = match cqe.result() {
-            Ok(len) if len > 0 => len,
-            _ => return Err(NotData::Terminal),
-        };
-        let offset = Offset::from_raw(offset);
-        // SAFETY: the table is that of the instance, which self holds.
-        if let Err(how) = unsafe { self.table.find(offset, len) } {
+        let (offset, len) = data_of(cqe)?;
+        // SAFETY: the lookup is that of the instance, which self holds.
+        if let Err(how) = unsafe { self.lookup.find(offset, len) } {
             self.find_again(how, offset, len)?;
         }
         // SAFETY: len > 0 and the bytes lie in an area (found above). That the kernel gave them to
@@ -246,7 +247,12 @@ impl Ifq {
 
     #[cold]
     #[inline(never)]
-    fn find_again(&self, how: OutOfArea, offset: Offset, len: u32) -> Result<(), NotData> {
+    pub(super) fn find_again(
+        &self,
+        how: OutOfArea,
+        offset: Offset,
+        len: u32,
+    ) -> Result<(), NotData> {
         match how {
             OutOfArea::UnknownArea => self.instance.areas.find_again(offset, len),
             OutOfArea::PastEnd => Err(how),
@@ -262,19 +268,8 @@ impl Ifq {
     #[inline]
     #[track_caller]
     pub fn bytes<'a>(&'a self, chunk: &'a Chunk) -> &'a [u8] {
-        assert!(
-            chunk.is_from(self.pool),
-            "the chunk belongs to another pool"
-        );
-        // SAFETY: take() found offset and length in an area (no other safe call makes a chunk of this pool), and
-        // areas stay as long as the instance that self holds. Fresh mappings are zeroed, so all bytes are
-        // initialised. The kernel gave these to this process with the completion, and reuses them only after
-        // the refill entry was published, which takes the chunk by value and so ends this borrow, or after
-        // the instance's last ring was closed, of which self keeps one open.
-        unsafe {
-            let start = self.table.address(chunk.offset());
-            core::slice::from_raw_parts(start.as_ptr(), chunk.len() as usize)
-        }
+        // SAFETY: the lookup is that of the instance, which self holds.
+        unsafe { self.lookup.bytes(chunk, self.pool) }
     }
 }
 
@@ -295,6 +290,18 @@ impl Drop for Ifq {
             }
         }
     }
+}
+
+/// What a completion says of received bytes: where they are and how many, at least one.
+#[inline(always)]
+pub(super) fn data_of(cqe: &Cqe) -> Result<(Offset, u32), NotData> {
+    let (true, Some([offset, _])) = (cqe.more(), cqe.extra()) else {
+        return Err(NotData::Terminal);
+    };
+    if cqe.res() <= 0 {
+        return Err(NotData::Terminal);
+    }
+    Ok((Offset::from_raw(offset), cqe.res() as u32))
 }
 
 /// A completion that carries no received bytes.

@@ -9,6 +9,7 @@ mod adding;
 mod answer;
 mod area;
 mod areas;
+mod burst;
 mod causes;
 mod chunk;
 mod ctrl;
@@ -17,6 +18,7 @@ mod instance;
 pub(crate) mod interface;
 #[cfg(feature = "alloc")]
 mod kept;
+mod lookup;
 mod notification;
 mod operations;
 #[cfg(feature = "alloc")]
@@ -31,6 +33,7 @@ mod token;
 pub(crate) use answer::{Answer, Memory, Prepared};
 pub use area::{Area, HUGE_PAGE};
 pub use areas::MAX_AREAS;
+pub use burst::Burst;
 #[cfg(feature = "nic")]
 pub(crate) use causes::preflight;
 pub use chunk::{Chunk, PoolId, Unreturned};

@@ -28,13 +28,71 @@ pub struct RefillRing {
     ktail: NonNull<AtomicU32>,
     entries: NonNull<io_uring_zcrx_rqe>,
     mask: u32,
-    /// Next slot to write. Ahead of `ktail` until published.
-    tail: Index,
+    /// Where the next entries go. Ahead of `ktail` until published.
+    slots: Slots,
+    /// The position at the end of these slots.
+    end: Index,
     /// The tail as last published.
     published: Index,
     /// The head as last loaded; may lag behind `khead`.
     head: Index,
     pool: PoolId,
+}
+
+/// An entry as it is stored: its length and the padding at once.
+#[inline(always)]
+fn words(entry: io_uring_zcrx_rqe) -> [u64; 2] {
+    let (len, pad) = (u64::from(entry.len), u64::from(entry.__pad));
+    let second = if cfg!(target_endian = "little") {
+        len | pad << 32
+    } else {
+        len << 32 | pad
+    };
+    [entry.off, second]
+}
+
+/// Free slots of a ring that lie in one piece. By itself, so that whoever returns many chunks can keep it in registers;
+/// and by address, so that an entry costs one addition and one comparison to place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slots {
+    next: NonNull<io_uring_zcrx_rqe>,
+    end: NonNull<io_uring_zcrx_rqe>,
+}
+
+impl Slots {
+    /// None: all that is put there goes the long way.
+    pub(super) const NONE: Self = Self {
+        next: NonNull::dangling(),
+        end: NonNull::dangling(),
+    };
+
+    #[inline]
+    fn free(&self) -> u32 {
+        let bytes = self.end.as_ptr() as usize - self.next.as_ptr() as usize;
+        (bytes / size_of::<io_uring_zcrx_rqe>()) as u32
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.next == self.end
+    }
+
+    /// Writes an entry into the next slot.
+    ///
+    /// # Safety
+    ///
+    /// They must not be empty; the ring must live; and these must be the slots that it goes on with: of two copies
+    /// one is used.
+    #[inline(always)]
+    pub(super) unsafe fn put(&mut self, entry: io_uring_zcrx_rqe) {
+        writes(self.next);
+        // SAFETY: there is a slot (caller), inside the array and free (find_room), so the kernel does not read it
+        // before the tail is published. The next is inside the array too, or at its end.
+        self.next = unsafe {
+            self.next.cast().write(words(entry));
+            self.next.add(1)
+        };
+    }
 }
 
 // SAFETY: the pointers name memory that the promise of from_raw_parts keeps alive, with this value as
@@ -78,7 +136,8 @@ impl RefillRing {
             ktail,
             entries: entries_at,
             mask: entries - 1,
-            tail,
+            slots: Slots::NONE,
+            end: tail,
             published: tail,
             head,
             pool,
@@ -93,7 +152,13 @@ impl RefillRing {
     /// Entries written since the last [`publish`](Self::publish).
     #[inline]
     pub fn unpublished(&self) -> u32 {
-        self.tail.distance_from(self.published)
+        self.tail().distance_from(self.published)
+    }
+
+    /// The position of the next slot to write.
+    #[inline]
+    fn tail(&self) -> Index {
+        self.end.before(self.slots.free())
     }
 
     /// Published entries that the kernel has not consumed.
@@ -116,40 +181,93 @@ impl RefillRing {
         if !self.has_room() {
             return Err(Unreturned::Full(chunk));
         }
-        self.write_slot(chunk.into_entry());
+        // SAFETY: there is room, the ring lives, and these are its own slots.
+        unsafe { self.slots.put(chunk.into_entry()) };
         Ok(())
+    }
+
+    /// Returns chunks until there is none left, or one that cannot be returned: [`push`](Self::push) for many, with
+    /// fewer instructions for each.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreturned`] hands that one back; `chunks` has those after it.
+    #[inline]
+    pub fn push_all(&mut self, chunks: &mut impl Iterator<Item = Chunk>) -> Result<(), Unreturned> {
+        // A copy that no reference is made to, so that it stays in registers. If `chunks` panics, what it gave so far
+        // is lost to the area.
+        let (mut slots, pool) = (self.slots, self.pool);
+        let result = loop {
+            let Some(chunk) = chunks.next() else {
+                break Ok(());
+            };
+            if !chunk.is_from(pool) {
+                break Err(Unreturned::OtherPool(chunk));
+            }
+            if slots.is_empty() {
+                self.slots = slots;
+                if !self.find_room() {
+                    break Err(Unreturned::Full(chunk));
+                }
+                slots = self.slots;
+            }
+            // SAFETY: they are not empty, the ring lives, and of the two copies this one is gone on with.
+            unsafe { slots.put(chunk.into_entry()) };
+        };
+        self.slots = slots;
+        result
     }
 
     /// Writes an entry that came from a chunk of this pool; `false` if the ring is full.
     pub(super) fn write(&mut self, entry: io_uring_zcrx_rqe) -> bool {
         let room = self.has_room();
         if room {
-            self.write_slot(entry);
+            // SAFETY: as in push().
+            unsafe { self.slots.put(entry) };
         }
         room
     }
 
     #[inline]
     fn has_room(&mut self) -> bool {
-        if self.tail.distance_from(self.head) <= self.mask {
-            return true;
-        }
-        self.refresh_head();
-        self.tail.distance_from(self.head) <= self.mask
+        !self.slots.is_empty() || self.find_room()
     }
 
-    /// Writes the next slot, for which there has to be room.
-    #[inline]
-    fn write_slot(&mut self, entry: io_uring_zcrx_rqe) {
-        let slot = self.tail.slot(self.mask);
-        // SAFETY: slot <= mask lies inside the array; it is free, because fewer than all entries lie
-        // between the head and the tail, so the kernel does not read it before the tail is published.
-        unsafe {
-            let at = self.entries.add(slot as usize);
-            writes(at);
-            at.write(entry);
+    /// Looks for free slots when there are none left; whether there are any.
+    #[inline(never)]
+    fn find_room(&mut self) -> bool {
+        let tail = self.tail();
+        if tail.distance_from(self.head) > self.mask {
+            self.refresh_head();
         }
-        self.tail = self.tail.advanced(1);
+        let free = self.entries() - tail.distance_from(self.head);
+        let slot = tail.slot(self.mask);
+        let piece = free.min(self.entries() - slot);
+        // SAFETY: slot <= mask, and slot + piece <= mask + 1: inside the array, or at its end.
+        self.slots = unsafe {
+            let next = self.entries.add(slot as usize);
+            let end = next.add(piece as usize);
+            Slots { next, end }
+        };
+        self.end = tail.advanced(piece);
+        piece > 0
+    }
+
+    /// Where the next entries go, for [`Slots::put`].
+    #[inline]
+    pub(super) fn slots(&self) -> Slots {
+        self.slots
+    }
+
+    /// Goes on with what is left of [`slots`](Self::slots).
+    ///
+    /// # Safety
+    ///
+    /// `slots` must be those of this ring, in the state that the last [`Slots::put`] left them in, and the ring must
+    /// not have been used since it gave them.
+    #[inline]
+    pub(super) unsafe fn go_on(&mut self, slots: Slots) {
+        self.slots = slots;
     }
 
     /// Shows the kernel all entries written so far. Once per batch.
@@ -159,8 +277,9 @@ impl RefillRing {
         let ktail = unsafe { self.ktail.as_ref() };
         // Release: pairs with the kernel's acquire in zcrx_rq_entries. It orders the entries before
         // the tail, and also this process's last reads of the chunks' bytes before the kernel's reuse.
-        ktail.store(self.tail.get(), Ordering::Release);
-        self.published = self.tail;
+        let tail = self.tail();
+        ktail.store(tail.get(), Ordering::Release);
+        self.published = tail;
     }
 
     #[inline]
@@ -182,118 +301,4 @@ impl RefillRing {
 mod models;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::twin::RefillTwin;
-    use crate::zcrx::Offset;
-
-    fn at(n: u64) -> u64 {
-        (3 << 48) + n * 4096
-    }
-
-    fn chunk(n: u64, pool: PoolId) -> Chunk {
-        // SAFETY: there is no memory behind this pool, and nothing reads the chunk's bytes.
-        unsafe { Chunk::from_raw_parts(Offset::from_raw(at(n)), 100 + n as u32, pool) }
-    }
-
-    #[test]
-    fn entries_arrive_in_order_over_many_laps_and_the_wrap() {
-        let pool = PoolId::unique().unwrap();
-        for start in [0, u32::MAX - 9, u32::MAX] {
-            let mut twin = RefillTwin::new(8, start);
-            // SAFETY: the twin outlives the ring and keeps to the kernel's side.
-            let mut ring = unsafe { twin.ring(pool) };
-            let (mut sent, mut got) = (0, 0);
-            for round in 0..200u64 {
-                let before = twin.published();
-                for _ in 0..round % 11 {
-                    match ring.push(chunk(sent, pool)) {
-                        Ok(()) => sent += 1,
-                        Err(full) => {
-                            assert_eq!(full, Unreturned::Full(chunk(sent, pool)), "handed back");
-                            assert_eq!(sent - got, 8, "full means all eight");
-                        }
-                    }
-                }
-                assert_eq!(twin.published(), before, "nothing is seen before publish");
-                ring.publish();
-                assert_eq!(
-                    (u64::from(ring.unconsumed()), ring.unpublished()),
-                    (sent - got, 0)
-                );
-                for _ in 0..round % 7 {
-                    let Some(entry) = twin.consume() else { break };
-                    assert_eq!(entry.off, at(got));
-                    assert_eq!((entry.len, entry.__pad), (100 + got as u32, 0));
-                    got += 1;
-                }
-            }
-            assert!(got > 400, "{got} entries went round");
-        }
-    }
-
-    #[test]
-    fn entries_that_are_no_power_of_two_are_refused() {
-        let pool = PoolId::unique().unwrap();
-        let word = AtomicU32::new(0);
-        for entries in [0, 3, 32769, u32::MAX] {
-            let refused = std::panic::catch_unwind(|| {
-                let (at, word) = (NonNull::dangling(), NonNull::from(&word));
-                // SAFETY: the words live; of the entries none is used, because there are none.
-                unsafe { RefillRing::from_raw_parts(word, word, at, entries, pool) }.entries()
-            });
-            assert!(refused.is_err(), "{entries}");
-        }
-    }
-
-    #[test]
-    fn a_head_past_what_was_published_gives_no_room() {
-        let pool = PoolId::unique().unwrap();
-        let mut twin = RefillTwin::new(2, 0);
-        // SAFETY: the twin outlives the ring and keeps to the kernel's side.
-        let mut ring = unsafe { twin.ring(pool) };
-        ring.push(chunk(0, pool)).unwrap();
-        ring.push(chunk(1, pool)).unwrap();
-        assert_eq!((ring.entries(), ring.unpublished()), (2, 2));
-        twin.set_head(1); // nothing is published yet
-        assert_eq!(
-            ring.push(chunk(2, pool)),
-            Err(Unreturned::Full(chunk(2, pool)))
-        );
-    }
-
-    #[test]
-    fn a_chunk_of_another_pool_is_handed_back() {
-        let (ours, theirs) = (PoolId::unique().unwrap(), PoolId::unique().unwrap());
-        let mut twin = RefillTwin::new(2, 0);
-        // SAFETY: the twin outlives the ring and keeps to the kernel's side.
-        let mut ring = unsafe { twin.ring(ours) };
-        let back = ring.push(chunk(1, theirs)).unwrap_err();
-        assert_eq!(back, Unreturned::OtherPool(chunk(1, theirs)));
-        assert_eq!(ring.unpublished(), 0);
-    }
-
-    #[test]
-    fn a_head_that_makes_no_sense_gives_no_room() {
-        let pool = PoolId::unique().unwrap();
-        let mut twin = RefillTwin::new(2, 0);
-        // SAFETY: the twin outlives the ring and keeps to the kernel's side.
-        let mut ring = unsafe { twin.ring(pool) };
-        ring.push(chunk(0, pool)).unwrap();
-        ring.push(chunk(1, pool)).unwrap();
-        ring.publish();
-        for head in [3, 9, u32::MAX] {
-            twin.set_head(head);
-            assert!(
-                matches!(ring.push(chunk(2, pool)), Err(Unreturned::Full(_))),
-                "head {head}"
-            );
-        }
-        twin.set_head(1);
-        ring.push(chunk(2, pool)).unwrap();
-        assert!(matches!(
-            ring.push(chunk(3, pool)),
-            Err(Unreturned::Full(_))
-        ));
-    }
-}
+mod tests;
