@@ -57,6 +57,7 @@ mod lock;
 mod mapping;
 #[cfg(feature = "nic")]
 pub mod nic;
+mod producer;
 pub mod recv;
 pub mod ring;
 mod shared;

@@ -12,8 +12,8 @@ use super::Ring;
 use crate::errno::Errno;
 use crate::error::{Attempt, Cause, Error, Reason};
 use crate::fd::Fd;
-use crate::index::Index;
 use crate::mapping::Mapping;
+use crate::producer::Producer;
 use crate::sync::AtomicU32;
 use crate::syscall;
 use crate::uapi::{self, io_uring_params};
@@ -262,14 +262,13 @@ impl RingBuilder {
         };
         let khead = word(params.sq_off.head)?;
         let outside = || answer("an array lies outside of its mapping");
+        let ktail = word(params.sq_off.tail)?;
+        let slots = sqes.at(0, sq as usize).ok_or_else(outside)?;
         let submissions = SubmissionQueue {
-            khead,
-            ktail: word(params.sq_off.tail)?,
-            slots: sqes.at(0, sq as usize).ok_or_else(outside)?,
+            // SAFETY: all pointers lie inside mappings that the Ring owns, and are aligned (checked by at()). It is
+            // this queue's only producer; the kernel writes the head atomically, and reads published entries alone.
+            ring: unsafe { Producer::from_raw_parts(khead, ktail, slots, sq) },
             spans: spans.at(0, sq as usize).ok_or_else(outside)?,
-            mask: sq - 1,
-            tail: Index::new(0),
-            head: Index::new(0),
         };
         if has_array {
             let array: NonNull<u32> = rings

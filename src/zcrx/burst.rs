@@ -3,7 +3,7 @@
 use super::chunk::{Chunk, PoolId, Unreturned};
 use super::ifq::{data_of, Ifq, NotData};
 use super::lookup::Lookup;
-use super::refill::Slots;
+use super::refill::RefillSlots;
 use super::share::Producer;
 use super::token::Offset;
 use crate::ring::Cqe;
@@ -35,7 +35,7 @@ pub struct Burst<'a> {
     lookup: Lookup,
     pool: PoolId,
     /// Those of the instance's own refill ring; none if others share it, so that all goes the instance's way.
-    slots: Slots,
+    slots: RefillSlots,
     ifq: &'a mut Ifq,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Burst<'a> {
         if chunk.is_from(self.pool) && !self.slots.is_empty() {
             // SAFETY: the refill ring lives as long as the instance, there is a slot, and while this burst borrows the
             // instance nobody else goes on with these.
-            unsafe { self.slots.put(chunk.into_entry()) };
+            unsafe { self.slots.put(chunk) };
             return Ok(());
         }
         let (offset, len, pool) = chunk.into_parts();
@@ -113,7 +113,7 @@ impl Drop for Burst<'_> {
 /// Not in place: a drop that is more than a call is not inlined where a panic unwinds, and then the whole burst is kept in
 /// memory for it.
 #[inline(never)]
-fn finish(ifq: &mut Ifq, slots: Slots) {
+fn finish(ifq: &mut Ifq, slots: RefillSlots) {
     go_on(ifq, slots);
     ifq.publish();
 }
@@ -123,11 +123,11 @@ fn finish(ifq: &mut Ifq, slots: Slots) {
 #[inline(never)]
 fn recycle_slowly(
     ifq: &mut Ifq,
-    slots: Slots,
+    slots: RefillSlots,
     offset: Offset,
     len: u32,
     pool: PoolId,
-) -> (Slots, Result<(), Unreturned>) {
+) -> (RefillSlots, Result<(), Unreturned>) {
     // SAFETY: these are the parts of a chunk that the caller has taken apart.
     let chunk = unsafe { Chunk::from_raw_parts(offset, len, pool) };
     go_on(ifq, slots);
@@ -136,16 +136,16 @@ fn recycle_slowly(
 }
 
 #[inline]
-fn slots_of(ifq: &Ifq) -> Slots {
+fn slots_of(ifq: &Ifq) -> RefillSlots {
     match &ifq.producer {
         Producer::Own(refill) => refill.slots(),
-        Producer::Shared(_) => Slots::NONE,
+        Producer::Shared(_) => RefillSlots::NONE,
     }
 }
 
 /// Gives back what [`slots_of`] gave.
 #[inline]
-fn go_on(ifq: &mut Ifq, slots: Slots) {
+fn go_on(ifq: &mut Ifq, slots: RefillSlots) {
     if let Producer::Own(refill) = &mut ifq.producer {
         // SAFETY: they are this ring's: an instance that a burst borrows does not change its producer.
         unsafe { refill.go_on(slots) };

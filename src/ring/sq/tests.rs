@@ -1,50 +1,58 @@
 use std::vec::Vec;
 
 use super::*;
+use crate::index::Index;
+use crate::sync::{AtomicU32, Ordering};
 
 /// The kernel's side: it takes entries in the order of their slots.
 struct Kernel {
     head: AtomicU32,
     tail: AtomicU32,
     slots: Vec<io_uring_sqe>,
+    /// The slots, as both sides get at them.
+    array: NonNull<io_uring_sqe>,
     spans: Vec<__kernel_timespec>,
 }
 
 impl Kernel {
     fn new(entries: usize, start: u32) -> Self {
+        let mut slots: Vec<_> = (0..entries).map(|_| io_uring_sqe::default()).collect();
         Self {
             head: AtomicU32::new(start),
             tail: AtomicU32::new(start),
-            slots: (0..entries).map(|_| io_uring_sqe::default()).collect(),
+            array: NonNull::from(&mut slots[..]).cast(),
+            slots,
             spans: (0..entries).map(|_| Default::default()).collect(),
         }
     }
 
     /// The application's side, which must not outlive this.
     fn queue(&mut self) -> SubmissionQueue {
-        let start = Index::new(self.tail.load(Ordering::Relaxed));
+        let (head, tail) = (NonNull::from(&self.head), NonNull::from(&self.tail));
+        let entries = self.slots.len() as u32;
         SubmissionQueue {
-            khead: NonNull::from(&self.head),
-            ktail: NonNull::from(&self.tail),
-            slots: NonNull::from(&mut self.slots[..]).cast(),
+            // SAFETY: all are self's, which outlives the queue.
+            ring: unsafe { Producer::from_raw_parts(head, tail, self.array, entries) },
             spans: NonNull::from(&mut self.spans[..]).cast(),
-            mask: self.slots.len() as u32 - 1,
-            tail: start,
-            head: start,
         }
     }
 
+    /// The entry at `position`.
+    fn read(&self, position: Index) -> io_uring_sqe {
+        let slot = position.slot(self.slots.len() as u32 - 1) as usize;
+        // SAFETY: the slot lies inside the array; whoever reads it has seen that it was written.
+        unsafe { self.array.add(slot).read() }
+    }
+
     /// The `user_data` of up to `most` entries that are published.
-    fn take(&self, queue: &SubmissionQueue, most: usize) -> Vec<u64> {
+    fn take(&self, most: usize) -> Vec<u64> {
         let next = || {
             let head = Index::new(self.head.load(Ordering::Relaxed));
             if head.get() == self.tail.load(Ordering::Acquire) {
                 return None;
             }
-            let slot = head.slot(queue.mask) as usize;
             self.head.store(head.advanced(1).get(), Ordering::Release);
-            // SAFETY: the slot lies inside the array, and was written before it was published.
-            Some(unsafe { queue.slots.add(slot).read() }.user_data)
+            Some(self.read(head).user_data)
         };
         core::iter::from_fn(next).take(most).collect()
     }
@@ -73,7 +81,7 @@ fn entries_are_taken_in_order_over_many_laps_and_the_wrap() {
             let waiting = queue.publish();
             assert_eq!(u64::from(waiting), pushed - taken);
             let most = round as usize % 5;
-            for user_data in kernel.take(&queue, most) {
+            for user_data in kernel.take(most) {
                 assert_eq!(user_data, taken);
                 taken += 1;
             }
@@ -95,8 +103,7 @@ fn each_timeout_has_a_span_of_its_own() {
     assert_eq!(full.0, spans[0]);
     assert!(std::format!("{full}").contains("submit, then push again"));
     for (slot, span, user_data) in [(1, spans[0], 7), (0, spans[1], 8)] {
-        // SAFETY: the slot lies inside the array, and was written.
-        let sqe = unsafe { queue.slots.add(slot).read() };
+        let sqe = kernel.read(Index::new(slot));
         let said = (sqe.opcode, sqe.fd, sqe.len, sqe.user_data);
         assert_eq!(said, (11, -1, 1, user_data), "IORING_OP_TIMEOUT, one span");
         // SAFETY: these are the members that a timeout uses; of both unions every value is valid.

@@ -84,6 +84,19 @@ fn entries_that_are_no_power_of_two_are_refused() {
 }
 
 #[test]
+fn a_ring_that_begins_with_a_head_that_makes_no_sense_has_no_room() {
+    let pool = PoolId::unique().unwrap();
+    for head in [1, 9, 1 << 31, u32::MAX - 8] {
+        let mut twin = RefillTwin::new(8, 0);
+        twin.set_head(head);
+        // SAFETY: the twin outlives the ring and keeps to the kernel's side.
+        let mut ring = unsafe { twin.ring(pool) };
+        let full = ring.push(chunk(0, pool)).unwrap_err();
+        assert_eq!(full, Unreturned::Full(chunk(0, pool)), "head {head}");
+    }
+}
+
+#[test]
 fn a_head_past_what_was_published_gives_no_room() {
     let pool = PoolId::unique().unwrap();
     let mut twin = RefillTwin::new(2, 0);
