@@ -1,8 +1,13 @@
-//! What the measuring programs have in common: how a result is written down.
+//! What the measuring programs have in common: how a result is written down, and the work that is measured.
 
 #![warn(missing_docs)]
 
 use serde::{Deserialize, Serialize};
+
+pub mod counting;
+pub mod cpu;
+pub mod memory_ring;
+pub mod nop;
 
 /// One result. Programs print each as a line of JSON, `bench/run` gathers them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
