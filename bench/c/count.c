@@ -122,11 +122,6 @@ static void drain(const char *name, unsigned flags, enum pattern pattern) {
         abort();
 }
 
-struct buffer {
-    __u64 offset;
-    __u32 len;
-};
-
 static struct io_uring_zcrx_rq *refill_ring(void) {
     struct io_uring_zcrx_rq *rq = zeroed(64);
     rq->khead = zeroed(64);
@@ -143,23 +138,23 @@ static inline void refill_write(struct io_uring_zcrx_rq *rq, __u64 offset, __u32
 }
 
 /* As in liburing's example: asks for room and publishes for each buffer. */
-static NOINLINE int measured_refill_one_by_one(struct io_uring_zcrx_rq *rq, const struct buffer *buffers) {
+static NOINLINE int measured_refill_one_by_one(struct io_uring_zcrx_rq *rq, const __u64 *offsets, __u32 len) {
     for (unsigned n = 0; n < BATCH; n++) {
         if (rq->rq_tail - io_uring_smp_load_acquire(rq->khead) == rq->ring_entries)
             return -1;
-        refill_write(rq, buffers[n].offset, buffers[n].len);
+        refill_write(rq, offsets[n], len);
         io_uring_smp_store_release(rq->ktail, rq->rq_tail);
     }
     return 0;
 }
 
 /* The best that can be done: both once for a batch. */
-static NOINLINE int measured_refill(struct io_uring_zcrx_rq *rq, const struct buffer *buffers, unsigned batch) {
+static NOINLINE int measured_refill(struct io_uring_zcrx_rq *rq, const __u64 *offsets, __u32 len, unsigned batch) {
     for (unsigned n = 0; n < BATCH; n += batch) {
         if (rq->rq_tail - io_uring_smp_load_acquire(rq->khead) + batch > rq->ring_entries)
             return -1;
         for (unsigned i = n; i < n + batch; i++)
-            refill_write(rq, buffers[i].offset, buffers[i].len);
+            refill_write(rq, offsets[i], len);
         io_uring_smp_store_release(rq->ktail, rq->rq_tail);
     }
     return 0;
@@ -167,14 +162,14 @@ static NOINLINE int measured_refill(struct io_uring_zcrx_rq *rq, const struct bu
 
 static void refill(unsigned batch) {
     struct io_uring_zcrx_rq *rq = refill_ring();
-    struct buffer buffers[BATCH];
+    __u64 offsets[BATCH];
     char name[16];
     int failed = 0;
     for (unsigned n = 0; n < BATCH; n++)
-        buffers[n] = (struct buffer){.offset = (__u64)n << 12, .len = 4096};
+        offsets[n] = (__u64)n << 12;
     snprintf(name, sizeof name, "batch %u", batch);
     COUNT("refill", name, "buffer", BATCH, {
-        failed |= batch == 1 ? measured_refill_one_by_one(rq, buffers) : measured_refill(rq, buffers, batch);
+        failed |= batch == 1 ? measured_refill_one_by_one(rq, offsets, 4096) : measured_refill(rq, offsets, 4096, batch);
         *rq->khead = *rq->ktail;
     });
     if (failed)

@@ -23,13 +23,13 @@ fn main() {
     }
     for batch in [1, 8, 64] {
         let mut refill = Refill::new();
-        let buffers: Vec<(u64, u32)> = (0..u64::from(BATCH)).map(|n| (n << 12, 4096)).collect();
+        let offsets: Vec<u64> = (0..u64::from(BATCH)).map(|n| n << 12).collect();
         let case = format!("batch {batch}");
         count("refill", &case, "buffer", BATCH, || {
             if batch == 1 {
-                measured_refill_one_by_one(&mut refill, &buffers);
+                measured_refill_one_by_one(&mut refill, &offsets, 4096);
             } else {
-                measured_refill(&mut refill, &buffers, batch);
+                measured_refill(&mut refill, &offsets, 4096, batch);
             }
         });
     }
@@ -143,9 +143,9 @@ fn measured_drain_mixed(queue: &MemoryRing) -> u64 {
 
 #[no_mangle]
 #[inline(never)]
-fn measured_refill(refill: &mut Refill, buffers: &[(u64, u32)], batch: usize) {
-    for batch in buffers.chunks(batch) {
-        for &(offset, len) in batch {
+fn measured_refill(refill: &mut Refill, offsets: &[u64], len: u32, batch: usize) {
+    for batch in offsets.chunks(batch) {
+        for &offset in batch {
             refill.write(offset, len);
         }
         refill.publish();
@@ -154,8 +154,8 @@ fn measured_refill(refill: &mut Refill, buffers: &[(u64, u32)], batch: usize) {
 
 #[no_mangle]
 #[inline(never)]
-fn measured_refill_one_by_one(refill: &mut Refill, buffers: &[(u64, u32)]) {
-    for &(offset, len) in buffers {
+fn measured_refill_one_by_one(refill: &mut Refill, offsets: &[u64], len: u32) {
+    for &offset in offsets {
         refill.write(offset, len);
         refill.publish();
     }

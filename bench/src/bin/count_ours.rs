@@ -67,12 +67,12 @@ fn refill(batch: usize) {
     let mut twin = RefillTwin::new(4 * BATCH, 0);
     // SAFETY: the twin outlives the ring.
     let mut ring = unsafe { twin.ring(pool) };
-    let buffers: Vec<(u64, u32)> = (0..u64::from(BATCH)).map(|n| (n << 12, 4096)).collect();
+    let offsets: Vec<u64> = (0..u64::from(BATCH)).map(|n| n << 12).collect();
     let case = format!("batch {batch}");
     count("refill", &case, "buffer", BATCH, || {
         match batch {
-            1 => measured_refill_one_by_one(&mut ring, pool, &buffers),
-            _ => measured_refill(&mut ring, pool, &buffers, batch),
+            1 => measured_refill_one_by_one(&mut ring, pool, &offsets, 4096),
+            _ => measured_refill(&mut ring, pool, &offsets, 4096, batch),
         }
         let mut taken = 0;
         while twin.consume().is_some() {
@@ -84,9 +84,9 @@ fn refill(batch: usize) {
 
 #[no_mangle]
 #[inline(never)]
-fn measured_refill(ring: &mut RefillRing, pool: PoolId, buffers: &[(u64, u32)], batch: usize) {
-    for batch in buffers.chunks(batch) {
-        for &(offset, len) in batch {
+fn measured_refill(ring: &mut RefillRing, pool: PoolId, offsets: &[u64], len: u32, batch: usize) {
+    for batch in offsets.chunks(batch) {
+        for &offset in batch {
             // SAFETY: there is no memory behind this pool, and nothing reads the chunk's bytes.
             let chunk = unsafe { Chunk::from_raw_parts(Offset::from_raw(offset), len, pool) };
             if ring.push(chunk).is_err() {
@@ -99,8 +99,8 @@ fn measured_refill(ring: &mut RefillRing, pool: PoolId, buffers: &[(u64, u32)], 
 
 #[no_mangle]
 #[inline(never)]
-fn measured_refill_one_by_one(ring: &mut RefillRing, pool: PoolId, buffers: &[(u64, u32)]) {
-    for &(offset, len) in buffers {
+fn measured_refill_one_by_one(ring: &mut RefillRing, pool: PoolId, offsets: &[u64], len: u32) {
+    for &offset in offsets {
         // SAFETY: as above.
         let chunk = unsafe { Chunk::from_raw_parts(Offset::from_raw(offset), len, pool) };
         if ring.push(chunk).is_err() {
