@@ -8,6 +8,7 @@ mod results;
 mod samples;
 mod table;
 mod targets;
+mod text;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,7 +87,7 @@ fn run(options: Options) -> Result<ExitCode, String> {
         (group.run)(&mut bench);
     }
     bench.save()?;
-    print!("{}", table::text(&bench.results));
+    print!("{}", text::text(&bench.results));
     if options.readme {
         readme::write(&bench.results)?;
     }

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::results::Results;
 use crate::table::{describe, number, rows, subjects, why_missing, Row};
-use crate::targets::{is_ours, OURS};
+use crate::targets::{self, OURS};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 const BEGIN: &str = "<!-- Made by bench/run --readme -->";
@@ -53,7 +53,7 @@ fn markdown(results: &Results) -> String {
             row.group,
             row.case,
             row.unit,
-            others(row)
+            others(row, &rows)
         );
     }
     let _ = writeln!(text, "\n{}.", describe(&results.machine));
@@ -67,20 +67,20 @@ fn cell(row: &Row, subject: &str) -> Option<String> {
     row.value(subject).map(number)
 }
 
-/// Those without a column.
-fn others(row: &Row) -> String {
-    let cells: Vec<_> = subjects([row].into_iter())
-        .into_iter()
+/// Those without a column, and this crate's own number that a goal is a multiple of.
+fn others(row: &Row, rows: &[Row]) -> String {
+    let names = subjects([row].into_iter()).into_iter();
+    let mut cells: Vec<_> = names
         .filter(|name| !COLUMNS.contains(name) && *name != OURS)
-        .filter_map(|name| {
-            let short = match is_ours(name) {
-                true => name.trim_start_matches("zcrx-sys, "),
-                false => name,
-            };
-            Some(format!("{short} {}", cell(row, name)?))
-        })
+        .filter_map(|name| Some(format!("{name}: {}", cell(row, name)?)))
         .collect();
-    cells.join(", ")
+    let goals = targets::of(&row.group, &row.case, &row.unit);
+    for case in goals.iter().filter_map(|goal| goal.other_case()) {
+        let mut beside = rows.iter().filter(|other| other.is_beside(row));
+        let other = beside.find(|other| other.case == case);
+        cells.extend(other.and_then(|other| Some(format!("{case}: {}", cell(other, OURS)?))));
+    }
+    cells.join("; ")
 }
 
 /// Reasons for dashes: each once, with all that it is the reason of.

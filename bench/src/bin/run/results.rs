@@ -109,7 +109,7 @@ impl Machine {
                 .and_then(|line| Some(line.split_once(':')?.1.trim().to_string()))
                 .unwrap_or_default(),
             processors: zcrx_bench::cpu::allowed().len(),
-            kernel: first_line("uname", &["-r"]),
+            kernel: version(&first_line("uname", &["-r"])),
             rustc: first_line("rustc", &["--version"]),
             cc: first_line("cc", &["--version"]),
             liburing: String::new(),
@@ -124,6 +124,11 @@ fn first_line(program: &str, arguments: &[&str]) -> String {
     let output = output.map(|output| output.stdout).unwrap_or_default();
     let text = String::from_utf8_lossy(&output);
     text.lines().next().unwrap_or_default().to_string()
+}
+
+/// A release without what its builder adds.
+fn version(release: &str) -> String {
+    release.split('-').next().unwrap_or_default().into()
 }
 
 /// The version that the lock file has of a crate.

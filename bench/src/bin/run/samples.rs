@@ -29,7 +29,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Runs all `subjects` in turns and notes the medians. Who fails is left out from then on.
+/// Runs all `subjects` in turns and notes the medians, after each round those so far. Who fails is left out from
+/// then on.
 pub fn interleave(
     bench: &mut Bench,
     group: &str,
@@ -37,33 +38,32 @@ pub fn interleave(
     rounds: u32,
     subjects: &[Subject],
 ) {
-    let mut samples: Vec<Result<Vec<Vec<f64>>, String>> = vec![Ok(Vec::new()); subjects.len()];
+    let mut samples: Vec<Vec<Vec<f64>>> = vec![Vec::new(); subjects.len()];
+    let mut has_failed = vec![false; subjects.len()];
     for round in 0..rounds {
         bench.progress(&format!("round {} of {rounds}", round + 1));
-        for (subject, samples) in subjects.iter().zip(&mut samples) {
-            let Ok(so_far) = samples else { continue };
+        for (at, subject) in subjects.iter().enumerate() {
             if bench.is_stopped() {
-                break;
+                return;
+            }
+            if has_failed[at] {
+                continue;
             }
             match (subject.sample)(bench) {
-                Ok(sample) => so_far.push(sample),
-                // The program may have got the Ctrl-C.
-                Err(_) if bench.is_stopped() => {}
-                Err(reason) => *samples = Err(reason),
-            }
-        }
-    }
-    for (subject, samples) in subjects.iter().zip(samples) {
-        match samples {
-            Ok(samples) => {
-                for (at, unit) in units.iter().enumerate() {
-                    let values = samples.iter().map(|sample| sample[at]).collect();
-                    if let Some(result) = median_of(group, subject, unit, values) {
-                        bench.add(result);
-                    }
+                Ok(sample) => samples[at].push(sample),
+                // If it was the Ctrl-C, this notes nothing.
+                Err(reason) => {
+                    has_failed[at] = true;
+                    bench.miss(group, &subject.case, subject.name, &reason);
+                    continue;
                 }
             }
-            Err(reason) => bench.miss(group, &subject.case, subject.name, &reason),
+            for (unit, name) in units.iter().enumerate() {
+                let values = samples[at].iter().map(|sample| sample[unit]).collect();
+                if let Some(result) = median_of(group, subject, name, values) {
+                    bench.add(result);
+                }
+            }
         }
     }
 }
@@ -109,5 +109,22 @@ pub fn failure(output: &std::process::Output) -> String {
     match last_line(&output.stderr) {
         said if said.is_empty() => format!("it failed ({})", output.status),
         said => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_has_as_many_below_as_above() {
+        let subject = Subject::new("case", "subject", |_| Ok(Vec::new()));
+        let median = |values: &[f64]| median_of("group", &subject, "unit", values.into());
+        assert!(median(&[]).is_none());
+        for (values, value) in [(&[3.0, 1.0, 9.0][..], 3.0), (&[4.0, 1.0, 2.0, 9.0], 3.0)] {
+            let median = median(values).unwrap();
+            assert_eq!((median.value, median.range), (value, (1.0, 9.0)));
+            assert_eq!(median.runs as usize, values.len());
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! The results as tables: a row for each group, case and unit.
+//! The results as rows: one for each group, case and unit.
 
-use std::fmt::Write;
+use zcrx_bench::Measurement;
 
 use crate::results::{Machine, Results};
 use crate::targets::{self, is_ours, OURS};
@@ -21,8 +21,8 @@ pub struct Row {
     pub group: String,
     pub case: String,
     pub unit: String,
-    /// By subject.
-    values: Vec<(String, f64)>,
+    /// One of each subject.
+    pub results: Vec<Measurement>,
 }
 
 impl Row {
@@ -32,8 +32,23 @@ impl Row {
     }
 
     pub fn values(&self) -> impl Iterator<Item = (&str, f64)> {
-        let values = self.values.iter();
-        values.map(|(subject, value)| (subject.as_str(), *value))
+        let results = self.results.iter();
+        results.map(|result| (result.subject.as_str(), result.value))
+    }
+
+    /// The least and the most that were measured of a subject.
+    pub fn range(&self, subject: &str) -> Option<(f64, f64)> {
+        let mut results = self.results.iter();
+        results.find_map(|result| (result.subject == subject).then_some(result.range))
+    }
+
+    /// The bounds for this crate's number.
+    pub fn bounds(&self, rows: &[Self]) -> Vec<f64> {
+        let reaches = targets::of(&self.group, &self.case, &self.unit).iter();
+        let value = self.value(OURS).unwrap_or_default();
+        reaches
+            .filter_map(|reach| Some(reach.judge(value, self, rows)?.0))
+            .collect()
     }
 
     /// Whether it is of the same group and unit.
@@ -54,7 +69,8 @@ impl Row {
                 Some((_, true)) => "yes".to_string(),
                 Some((bound, false)) => {
                     let off = (value / bound - 1.0) * 100.0;
-                    format!("no ({off:+.0} %)")
+                    let digits = usize::from(off.abs() < 10.0);
+                    format!("no ({off:+.digits$} %)")
                 }
                 None => "–".to_string(),
             })
@@ -67,18 +83,18 @@ impl Row {
 pub fn rows(results: &Results) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for result in &results.measurements {
-        let value = (result.subject.clone(), result.value);
+        let value = result.clone();
         let is_same = |row: &&mut Row| {
             (&row.group, &row.case, &row.unit) == (&result.group, &result.case, &result.unit)
         };
         match rows.iter_mut().find(is_same) {
-            Some(row) => row.values.push(value),
+            Some(row) => row.results.push(value),
             None => {
                 let new = Row {
                     group: result.group.clone(),
                     case: result.case.clone(),
                     unit: result.unit.clone(),
-                    values: vec![value],
+                    results: vec![value],
                 };
                 let beside = rows.iter().rposition(|row| row.is_beside(&new));
                 rows.insert(beside.map_or(rows.len(), |at| at + 1), new);
@@ -108,72 +124,7 @@ pub fn subjects<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a str> {
     subjects
 }
 
-/// The tables for a terminal, one for each group and unit.
-pub fn text(results: &Results) -> String {
-    let rows = rows(results);
-    let mut text = format!("{}\n", describe(&results.machine));
-    for section in rows.chunk_by(Row::is_beside) {
-        let (group, unit) = (&section[0].group, &section[0].unit);
-        let _ = writeln!(text, "\n{group}: {unit}");
-        let names = subjects(section.iter());
-        let mut cells: Vec<Vec<String>> = vec![[""]
-            .into_iter()
-            .chain(names.iter().copied())
-            .chain(["reach", "met"])
-            .map(String::from)
-            .collect()];
-        for row in section {
-            let mut line = vec![row.case.clone()];
-            line.extend(names.iter().map(|name| cell(row, name)));
-            let (reach, met) = row.verdict(&rows);
-            line.extend([reach, met]);
-            cells.push(line);
-        }
-        align(&cells, &mut text);
-        for reason in reasons(results, section, &names) {
-            let _ = writeln!(text, "  –: {reason}");
-        }
-    }
-    let mut whole: Vec<_> = results.missing.iter().collect();
-    whole.retain(|missing| missing.subject.is_empty());
-    for missing in whole {
-        let _ = writeln!(
-            text,
-            "\n{}: not measured: {}",
-            missing.group, missing.reason
-        );
-    }
-    text
-}
-
-/// A value; a rival's with that of this crate as a multiple of it.
-fn cell(row: &Row, subject: &str) -> String {
-    let Some(value) = row.value(subject) else {
-        return "–".into();
-    };
-    match row.value(OURS) {
-        Some(ours) if !is_ours(subject) && value > 0.0 => {
-            format!("{} ({:.2})", number(value), ours / value)
-        }
-        _ => number(value),
-    }
-}
-
-/// Why cells are empty.
-fn reasons(results: &Results, section: &[Row], names: &[&str]) -> Vec<String> {
-    let mut reasons = Vec::new();
-    for row in section {
-        for name in names.iter().filter(|name| row.value(name).is_none()) {
-            let why = why_missing(results, &row.group, &row.case, name);
-            let reason = format!("{name}: {why}");
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
-    }
-    reasons
-}
-
+/// Why there is no number.
 pub fn why_missing(results: &Results, group: &str, case: &str, subject: &str) -> String {
     let noted = results
         .missing
@@ -216,24 +167,4 @@ pub fn describe(machine: &Machine) -> String {
         "{processor}, {processors} processors, kernel {kernel}, {rustc}, {cc}; \
          io-uring {io_uring_crate}{liburing}, tokio {tokio}"
     )
-}
-
-fn align(cells: &[Vec<String>], text: &mut String) {
-    let width = |column: usize| {
-        let column = cells.iter().map(|line| line[column].chars().count());
-        column.max().unwrap_or_default()
-    };
-    let widths: Vec<_> = (0..cells[0].len()).map(width).collect();
-    for line in cells {
-        let mut padded = String::new();
-        for (at, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            let space = " ".repeat(width - cell.chars().count());
-            let is_text = at == 0 || at + 2 >= line.len();
-            let _ = match is_text {
-                true => write!(padded, "  {cell}{space}"),
-                false => write!(padded, "  {space}{cell}"),
-            };
-        }
-        let _ = writeln!(text, "{}", padded.trim_end());
-    }
 }
