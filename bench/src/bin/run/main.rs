@@ -25,7 +25,7 @@ use results::Results;
 /// All groups take about 15 minutes, on a machine that does nothing else. bench/README.md says what is measured
 /// and how.
 #[derive(Parser, Debug)]
-#[command(name = "bench/run")]
+#[command(bin_name = "bench/run")]
 struct Options {
     /// What to measure (default: all groups; see --list)
     #[arg(value_name = "GROUP")]
@@ -35,7 +35,7 @@ struct Options {
     #[arg(long)]
     list: bool,
 
-    /// Write the results to this file, anew after each case
+    /// Write the results to this file, anew after each result
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
@@ -75,7 +75,17 @@ fn run(options: Options) -> Result<ExitCode, String> {
     }
     let chosen = groups::choose(&options.groups, options.from.is_some())?;
     let results = match &options.from {
-        Some(file) => Results::read(file)?,
+        Some(file) => {
+            let results = Results::read(file)?;
+            if !chosen.is_empty() && !results.machine.is_this() {
+                return Err(format!(
+                    "{} is of another machine, kernel, compiler or version of a rival; \
+                     numbers of both in one table would mislead",
+                    file.display()
+                ));
+            }
+            results
+        }
         None => Results::of_this_machine(),
     };
     let mut bench = Bench::new(results, options.json, options.rounds)?;

@@ -16,7 +16,7 @@ pub struct Results {
 }
 
 /// What the numbers depend on.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     pub processor: String,
     pub processors: usize,
@@ -101,6 +101,17 @@ impl Missing {
 }
 
 impl Machine {
+    /// Whether it is the machine that this runs on.
+    pub fn is_this(&self) -> bool {
+        // The version of liburing is known only after its programs were built.
+        let liburing = self.liburing.clone();
+        *self
+            == Self {
+                liburing,
+                ..Self::this()
+            }
+    }
+
     fn this() -> Self {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = cpuinfo.lines().find(|line| line.starts_with("model name"));

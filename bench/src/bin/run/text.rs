@@ -13,7 +13,14 @@ pub fn text(results: &Results) -> String {
     for section in rows.chunk_by(Row::is_beside) {
         let (group, unit) = (&section[0].group, &section[0].unit);
         let _ = writeln!(text, "\n{group}: {unit}");
-        let names = subjects(section.iter());
+        let mut names = subjects(section.iter());
+        // Who failed in every case has a column as well, for the reason's sake.
+        for missing in results.missing.iter().rev() {
+            let name = missing.subject.as_str();
+            if missing.group == *group && !name.is_empty() && !names.contains(&name) {
+                names.insert(0, name);
+            }
+        }
         let mut cells: Vec<Vec<String>> = vec![[""]
             .into_iter()
             .chain(names.iter().copied())
@@ -124,13 +131,15 @@ mod tests {
         results.add(result("batch 32", "liburing", 9.0));
         results.add(result("batch 1", "zcrx-sys", 84.0)); // measured anew
         results.miss("nop", "batch 1", "liburing", "no compiler");
+        results.miss("nop", "batch 1", "tokio", "no network");
         let text = text(&results);
         let line = text.lines().find(|line| line.contains("batch 1 ")).unwrap();
         let words: Vec<_> = line.split_whitespace().collect();
-        let expected = "batch 1 – 100 (0.84) 84.0 ≤ 0.70 × io-uring no (+20 %)";
+        let expected = "batch 1 – – 100 (0.84) 84.0 ≤ 0.70 × io-uring no (+20 %)";
         assert_eq!(words.join(" "), expected);
         assert!(text.contains("–: liburing: no compiler"));
         assert!(text.contains("–: zcrx-sys: not measured in this case"));
+        assert!(text.contains("–: tokio: no network"));
     }
 
     #[test]
