@@ -3,7 +3,7 @@
 use zcrx_bench::counting::count;
 use zcrx_bench::memory_ring::{MemoryRing, BATCH, DRAINS};
 use zcrx_bench::nop::{measured_nop_zcrx_sys, zcrx_sys};
-use zcrx_sys::ring::{CompletionQueue, CqeLayout};
+use zcrx_sys::ring::{CompletionQueue, CqeLayout, Layout, Mixed, Narrow, Wide};
 use zcrx_sys::twin::{CompletionTwin, InstanceTwin, RefillTwin};
 use zcrx_sys::zcrx::{Chunk, Ifq, Offset, PoolId, Recycler, RefillRing};
 
@@ -50,8 +50,16 @@ fn main() {
 #[no_mangle]
 #[inline(never)]
 fn measured_drain(queue: &mut CompletionQueue) -> u64 {
+    match queue.layout() {
+        CqeLayout::Narrow => drain::<Narrow>(queue),
+        CqeLayout::Wide => drain::<Wide>(queue),
+        CqeLayout::Mixed => drain::<Mixed>(queue),
+    }
+}
+
+fn drain<L: Layout>(queue: &mut CompletionQueue) -> u64 {
     let mut sum = 0;
-    for cqe in queue.drain() {
+    for cqe in queue.drain_as::<L>().expect("asked for by its layout") {
         let Ok(cqe) = cqe else { return 0 };
         sum += cqe.user_data();
         if let Some([offset, _]) = cqe.extra() {
@@ -85,13 +93,11 @@ fn refill(batch: usize) {
 #[no_mangle]
 #[inline(never)]
 fn measured_refill(ring: &mut RefillRing, pool: PoolId, offsets: &[u64], len: u32, batch: usize) {
+    // SAFETY: there is no memory behind this pool, and nothing reads the chunk's bytes.
+    let chunk = |&offset| unsafe { Chunk::from_raw_parts(Offset::from_raw(offset), len, pool) };
     for batch in offsets.chunks(batch) {
-        for &offset in batch {
-            // SAFETY: there is no memory behind this pool, and nothing reads the chunk's bytes.
-            let chunk = unsafe { Chunk::from_raw_parts(Offset::from_raw(offset), len, pool) };
-            if ring.push(chunk).is_err() {
-                return;
-            }
+        if ring.push_all(&mut batch.iter().map(chunk)).is_err() {
+            return;
         }
         ring.publish();
     }
@@ -140,17 +146,17 @@ fn received(
 #[inline(never)]
 fn measured_drain_and_refill(queue: &mut CompletionQueue, ifq: &mut Ifq) -> u64 {
     let mut chunks = 0;
-    for cqe in queue.drain() {
+    let mut burst = ifq.burst();
+    for cqe in queue.drain_as::<Wide>().expect("a wide queue") {
         let Ok(cqe) = cqe else { return 0 };
         // SAFETY: all completions are those of requests for this instance; each is taken once.
-        if let Ok(chunk) = unsafe { ifq.take(&cqe) } {
+        if let Ok(chunk) = unsafe { burst.take(&cqe) } {
             chunks += 1;
-            if ifq.recycle(chunk).is_err() {
+            if burst.recycle(chunk).is_err() {
                 return 0;
             }
         }
     }
-    ifq.publish();
     chunks
 }
 
@@ -158,18 +164,25 @@ fn measured_drain_and_refill(queue: &mut CompletionQueue, ifq: &mut Ifq) -> u64 
 #[no_mangle]
 #[inline(never)]
 fn measured_chunk(queue: &mut CompletionQueue, ifq: &mut Ifq) -> u64 {
+    match queue.layout() {
+        CqeLayout::Wide => chunk::<Wide>(queue, ifq),
+        _ => chunk::<Mixed>(queue, ifq),
+    }
+}
+
+fn chunk<L: Layout>(queue: &mut CompletionQueue, ifq: &mut Ifq) -> u64 {
     let mut sum = 0;
-    for cqe in queue.drain() {
+    let mut burst = ifq.burst();
+    for cqe in queue.drain_as::<L>().expect("asked for by its layout") {
         let Ok(cqe) = cqe else { return 0 };
         // SAFETY: as above.
-        if let Ok(chunk) = unsafe { ifq.take(&cqe) } {
-            sum += u64::from(ifq.bytes(&chunk)[0]);
-            if ifq.recycle(chunk).is_err() {
+        if let Ok(chunk) = unsafe { burst.take(&cqe) } {
+            sum += u64::from(burst.bytes(&chunk)[0]);
+            if burst.recycle(chunk).is_err() {
                 return 0;
             }
         }
     }
-    ifq.publish();
     sum
 }
 
