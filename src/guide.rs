@@ -1,8 +1,8 @@
 //! How it works and how to use it: the life of a chunk, ownership, recovery, threads, sizing, kernels.
 //!
 //! There is no code in here. Pages of their own: [troubleshooting], by symptom; [porting], from liburing and the
-//! `io-uring` crate; [safety], why this is sound; [claims], what the crate does and the test that shows it;
-//! [policy] on versions; and the [changelog].
+//! `io-uring` crate; [safety], why this is sound; [claims], what the crate does and the test that shows it; [costs], what
+//! a chunk costs, up to 400 Gbit/s; [policy] on versions; and the [changelog].
 //!
 //! # The life of a chunk
 //!
@@ -225,7 +225,7 @@
 macro_rules! pages {
     ($($page:ident = $file:literal)*) => {$(
         #[doc = "[changelog]: crate::guide::changelog\n[claims]: crate::guide::claims\n[policy]: crate::guide::policy"]
-        #[doc = "[porting]: crate::guide::porting\n[safety]: crate::guide::safety"]
+        #[doc = "[costs]: crate::guide::costs\n[porting]: crate::guide::porting\n[safety]: crate::guide::safety"]
         #[doc = "[troubleshooting]: crate::guide::troubleshooting\n\n"]
         #[doc = include_str!(concat!("../", $file))]
         pub mod $page {}
@@ -235,6 +235,7 @@ macro_rules! pages {
 pages! {
     changelog = "CHANGELOG.md"
     claims = "docs/CLAIMS.md"
+    costs = "docs/COSTS.md"
     policy = "docs/POLICY.md"
     porting = "docs/PORTING.md"
     safety = "docs/SAFETY.md"

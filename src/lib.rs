@@ -3,7 +3,7 @@
 #![cfg_attr(
     feature = "std",
     doc = "[claims]: crate::guide::claims\n[policy]: crate::guide::policy\n[porting]: crate::guide::porting",
-    doc = "[safety]: crate::guide::safety\n[troubleshooting]: crate::guide::troubleshooting",
+    doc = "[costs]: crate::guide::costs\n[safety]: crate::guide::safety\n[troubleshooting]: crate::guide::troubleshooting",
     doc = "[changelog]: crate::guide::changelog\n\n"
 )]
 #![doc = include_str!("../README.md")]
