@@ -31,12 +31,8 @@ pub struct RefillRing {
 /// An entry as it is stored: its length and the padding at once.
 #[inline(always)]
 fn words(entry: io_uring_zcrx_rqe) -> [u64; 2] {
-    let (len, pad) = (u64::from(entry.len), u64::from(entry.__pad));
-    let second = if cfg!(target_endian = "little") {
-        len | pad << 32
-    } else {
-        len << 32 | pad
-    };
+    // SAFETY: two words of 32 bits are one of 64, whatever they are.
+    let second = unsafe { core::mem::transmute::<[u32; 2], u64>([entry.len, entry.__pad]) };
     [entry.off, second]
 }
 

@@ -40,6 +40,23 @@ fn every_layout_delivers_what_was_posted_over_laps_and_the_wrap() {
 }
 
 #[test]
+fn slots_of_entries_read_one_by_one_are_free_once_published() {
+    let mut twin = CompletionTwin::new(CqeLayout::Wide, 2, u32::MAX);
+    // SAFETY: the twin outlives the queue and keeps to the kernel's side.
+    let mut queue = unsafe { twin.queue() };
+    for n in 0..6 {
+        assert!(twin.post(2 * n, 0, 0, None) && twin.post(2 * n + 1, 0, 0, None));
+        assert_eq!(queue.refresh(), 2);
+        for user_data in [2 * n, 2 * n + 1] {
+            assert_eq!(queue.next_entry().unwrap().unwrap().user_data(), user_data);
+        }
+        assert_eq!(queue.next_entry(), None);
+        assert!(!twin.post(99, 0, 0, None), "read, but not given back");
+        queue.publish();
+    }
+}
+
+#[test]
 fn a_walk_for_one_layout_is_for_that_layout() {
     use crate::ring::{Any, Mixed, Narrow, Wide};
     fn walk<L: Layout>(queue: &mut CompletionQueue) -> Option<std::vec::Vec<u64>> {
