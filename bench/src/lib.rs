@@ -2,6 +2,8 @@
 
 #![warn(missing_docs)]
 
+pub mod measure;
+
 use serde::{Deserialize, Serialize};
 
 pub mod counting;
