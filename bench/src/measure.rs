@@ -18,11 +18,20 @@ pub fn median(values: &[f64]) -> (f64, (f64, f64)) {
 
 /// CPU seconds that this process has used, all its threads together, those of the kernel's on its behalf too.
 pub fn process_cpu() -> f64 {
+    seconds(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// CPU seconds that this thread has used.
+pub fn thread_cpu() -> f64 {
+    seconds(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn seconds(clock: libc::clockid_t) -> f64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: time is a live, exclusively borrowed local.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
