@@ -2,6 +2,7 @@
 
 #![warn(missing_docs)]
 
+pub mod epoll;
 pub mod measure;
 
 use serde::{Deserialize, Serialize};

@@ -6,10 +6,11 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use zcrx_bench::epoll::{events, Epoll};
 use zcrx_bench::measure::process_cpu;
 use zcrx_sys::recv::{End, Event, Pages, Receiver, ReceiverBuilder, Source};
 
@@ -100,38 +101,23 @@ fn receive(builder: &ReceiverBuilder, connections: usize) -> Result<()> {
 
 /// By level-triggered `epoll`, and a `read` for each readiness.
 fn receive_by_epoll(connections: usize) -> io::Result<()> {
-    // SAFETY: takes no pointers.
-    let epoll = match unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) } {
-        -1 => return Err(io::Error::last_os_error()),
-        // SAFETY: the descriptor was just made, and nobody else knows of it.
-        fd => unsafe { OwnedFd::from_raw_fd(fd) },
-    };
+    let epoll = Epoll::new()?;
     let mut streams: Vec<Option<File>> = Vec::new();
     for stream in accept(connections)? {
         stream.set_nonblocking(true)?;
-        let mut event = libc::epoll_event {
-            events: libc::EPOLLIN as u32,
-            u64: streams.len() as u64,
-        };
-        let (epoll, fd) = (epoll.as_raw_fd(), stream.as_raw_fd());
-        // SAFETY: event is a live, exclusively borrowed local.
-        if unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &mut event) } < 0 {
-            return Err(io::Error::last_os_error());
-        }
+        epoll.watch(stream.as_raw_fd(), streams.len())?;
         streams.push(Some(File::from(OwnedFd::from(stream)))); // whose read is read(2), not recv(2)
     }
     println!("ready");
     let cpu = process_cpu();
     let mut outcome = Outcome::default();
     let mut buffer = vec![0; BUFFER];
-    let mut events = [libc::epoll_event { events: 0, u64: 0 }; 1024];
+    let mut events = events();
     let mut ended = 0;
     while ended < connections {
         outcome.waits += 1;
-        // SAFETY: the array is live, exclusively borrowed, and as long as said.
-        let ready = unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), 1024, -1) };
-        for event in &events[..ready.max(0) as usize] {
-            let slot = &mut streams[event.u64 as usize];
+        for index in epoll.wait(&mut events) {
+            let slot = &mut streams[index];
             let Some(stream) = slot else { continue };
             match stream.read(&mut buffer) {
                 Ok(0) => {

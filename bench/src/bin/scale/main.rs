@@ -100,15 +100,19 @@ fn in_turns<C: Copy>(
 
 /// Prints one result, and says it on standard error too.
 fn print(case: &str, unit: &str, numbers: &[f64]) {
+    print_of("zcrx-sys", case, unit, numbers);
+}
+
+fn print_of(subject: &str, case: &str, unit: &str, numbers: &[f64]) {
     let (value, range) = median(numbers);
     eprintln!(
-        "{case:<44} {value:>12.3} {unit} ({:.3} to {:.3})",
+        "{subject}, {case:<44} {value:>12.3} {unit} ({:.3} to {:.3})",
         range.0, range.1
     );
     let measurement = Measurement {
         group: "scale".into(),
         case: case.into(),
-        subject: "zcrx-sys".into(),
+        subject: subject.into(),
         unit: unit.into(),
         value,
         runs: numbers.len() as u32,

@@ -1,16 +1,17 @@
 //! Sockets of one ring, on loopback with provided buffers: what runs on every kernel.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use zcrx_bench::epoll::{events, Epoll};
 use zcrx_bench::measure::thread_cpu;
-use zcrx_sys::recv::{End, Event, Receiver, Source};
+use zcrx_sys::recv::{Event, Receiver, Source};
 
 use crate::counting::allocated;
-use crate::{count, in_turns, print, Result};
+use crate::{count, in_turns, print, print_of, Result};
 
 /// Bytes that each run receives, in pieces of a buffer: so each chunk is one, however many sockets there are.
 const BYTES: usize = 256 << 20;
@@ -26,49 +27,77 @@ pub fn run(rounds: usize) -> Result<()> {
         }
         enough
     }).collect();
-    let mut memory = vec![0.0; counts.len()];
     let mut turn = 0;
-    let numbers = in_turns(rounds, &counts, |sockets| {
-        // Ports of closed connections are not free at once: each run has an address of its own.
+    // Ports of closed connections are not free at once: each run has an address of its own.
+    let mut address = || {
         turn += 1;
-        let address = Ipv4Addr::new(127, 0, (turn >> 8) as u8, (turn & 255) as u8);
-        let (cpu, bytes) = receive(sockets, address)?;
-        let index = counts.iter().position(|&count| count == sockets);
-        memory[index.expect("one of them")] = bytes;
-        Ok(cpu)
+        Ipv4Addr::new(127, 0, (turn >> 8) as u8, (turn & 255) as u8)
+    };
+    let cases: Vec<_> = counts
+        .iter()
+        .flat_map(|&sockets| [(sockets, true), (sockets, false)])
+        .collect();
+    let numbers = in_turns(rounds, &cases, |(sockets, ours)| {
+        let receive = if ours { receive } else { receive_by_epoll };
+        receive(sockets, address())
     })?;
-    for ((&sockets, numbers), memory) in counts.iter().zip(&numbers).zip(memory) {
-        let sockets = count(sockets, "socket");
-        print(&sockets, "CPU seconds per GB", numbers);
-        print(&sockets, "allocated bytes per socket", &[memory]);
+    for (&(sockets, ours), numbers) in cases.iter().zip(&numbers) {
+        let subject = if ours {
+            "zcrx-sys, provided buffers"
+        } else {
+            "epoll"
+        };
+        print_of(
+            subject,
+            &count(sockets, "socket"),
+            "CPU seconds per GB",
+            numbers,
+        );
+    }
+    for sockets in counts {
+        print(
+            &count(sockets, "socket"),
+            "allocated bytes per socket",
+            &[memory(sockets, address())?],
+        );
     }
     Ok(())
 }
 
-/// CPU seconds of the receiver's thread per gigabyte, and what it allocates for a socket.
-fn receive(sockets: usize, address: Ipv4Addr) -> Result<(f64, f64)> {
-    let builder = Receiver::builder()
+fn receiver() -> Result<Receiver> {
+    Ok(Receiver::builder()
         .source(Source::Buffers)
-        .chunk_len(PIECE as u32);
-    let mut receiver = builder.build()?;
-    let listener = TcpListener::bind((address, 0))?;
-    // SAFETY: takes no pointers. Connections come faster than they are accepted.
-    unsafe { libc::listen(listener.as_raw_fd(), 4096) };
-    let mut sender = start_sender(listener.local_addr()?, sockets)?;
-    let accepted: std::io::Result<Vec<_>> =
-        (0..sockets).map(|_| Ok(listener.accept()?.0)).collect();
-    let accepted = accepted?;
-    let before = allocated();
-    for stream in accepted {
+        .chunk_len(PIECE as u32)
+        .build()?)
+}
+
+/// What a receiver allocates for a socket.
+fn memory(sockets: usize, address: Ipv4Addr) -> Result<f64> {
+    let mut receiver = receiver()?;
+    let (streams, sender) = connect(sockets, address)?;
+    let streams: Vec<OwnedFd> = streams.into_iter().map(OwnedFd::from).collect();
+    let (list, before) = (streams.capacity() * size_of::<OwnedFd>(), allocated());
+    for stream in streams {
         receiver.add(stream)?;
     }
     let _ = receiver.wait(Some(Duration::ZERO))?; // submits
-                                                  // What held the streams was given back meanwhile.
-    let memory = (allocated() + sockets * size_of::<TcpStream>() - before) as f64 / sockets as f64;
-    drop(sender.stdin.take()); // it waits for that
+    let memory = allocated() + list - before;
+    sender.finish()?;
+    Ok(memory as f64 / sockets as f64)
+}
+
+/// CPU seconds of this thread per gigabyte.
+fn receive(sockets: usize, address: Ipv4Addr) -> Result<f64> {
+    let mut receiver = receiver()?;
+    let (streams, mut sender) = connect(sockets, address)?;
+    for stream in streams {
+        receiver.add(stream)?;
+    }
+    let _ = receiver.wait(Some(Duration::ZERO))?; // submits
+    sender.start()?;
     let start = thread_cpu();
-    let (mut ended, mut bytes) = (0, 0);
-    while ended < sockets {
+    let mut bytes = 0;
+    while bytes < bytes_sent(sockets) {
         let _ = receiver.wait(None)?;
         while let Some(event) = receiver.next_event() {
             match event {
@@ -76,49 +105,93 @@ fn receive(sockets: usize, address: Ipv4Addr) -> Result<(f64, f64)> {
                     bytes += receiver.bytes(&chunk).len();
                     receiver.recycle(chunk)?;
                 }
-                Event::Ended { end: End::Eof, .. } => ended += 1,
                 Event::Ended { end, .. } => return Err(format!("a stream ended: {end}").into()),
                 _ => {}
             }
         }
     }
     let cpu = thread_cpu() - start;
-    if !sender.wait()?.success() || bytes != bytes_sent(sockets) {
-        return Err(format!("{bytes} of {} bytes arrived", bytes_sent(sockets)).into());
+    sender.finish()?;
+    Ok(cpu / (bytes as f64 / 1e9))
+}
+
+/// As [`receive`], by a read of a piece for each readiness.
+fn receive_by_epoll(sockets: usize, address: Ipv4Addr) -> Result<f64> {
+    let epoll = Epoll::new()?;
+    let (mut streams, mut sender) = connect(sockets, address)?;
+    for (i, stream) in streams.iter().enumerate() {
+        stream.set_nonblocking(true)?;
+        epoll.watch(stream.as_raw_fd(), i)?;
     }
-    Ok((cpu / (bytes as f64 / 1e9), memory))
+    sender.start()?;
+    let start = thread_cpu();
+    let (mut bytes, mut buffer, mut events) = (0, vec![0; PIECE], events());
+    while bytes < bytes_sent(sockets) {
+        for i in epoll.wait(&mut events) {
+            bytes += match streams[i].read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+                result => result?,
+            };
+        }
+    }
+    let cpu = thread_cpu() - start;
+    sender.finish()?;
+    Ok(cpu / (bytes as f64 / 1e9))
+}
+
+/// This end of `sockets` connections, and the process at the other.
+fn connect(sockets: usize, address: Ipv4Addr) -> Result<(Vec<TcpStream>, Sender)> {
+    let listener = TcpListener::bind((address, 0))?;
+    // SAFETY: takes no pointers. Connections come faster than they are accepted.
+    unsafe { libc::listen(listener.as_raw_fd(), 4096) };
+    let to = listener.local_addr()?.to_string();
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--send-to", &to, "--sockets", &sockets.to_string()]);
+    let sender = Sender(command.stdin(Stdio::piped()).spawn()?);
+    let streams = (0..sockets).map(|_| Ok(listener.accept()?.0));
+    Ok((streams.collect::<std::io::Result<_>>()?, sender))
+}
+
+/// The sender: this program in a process of its own, which has descriptors of its own.
+struct Sender(Child);
+
+impl Sender {
+    /// Has it send.
+    fn start(&mut self) -> std::io::Result<()> {
+        let stdin = self.0.stdin.as_mut().expect("it was asked for");
+        stdin.write_all(b"!")
+    }
+
+    /// Has it end; connections stay open until then.
+    fn finish(mut self) -> Result<()> {
+        drop(self.0.stdin.take());
+        match self.0.wait()?.success() {
+            true => Ok(()),
+            false => Err("the sender failed".into()),
+        }
+    }
+}
+
+/// Connects, and when told to sends a piece to each in turn. Ends with standard input.
+pub fn send(to: SocketAddr, sockets: usize) -> Result<()> {
+    raise_descriptor_limit();
+    let streams = (0..sockets).map(|_| TcpStream::connect(to));
+    let mut streams = streams.collect::<std::io::Result<Vec<_>>>()?;
+    let mut stdin = std::io::stdin();
+    let piece = vec![0x5a; PIECE];
+    while stdin.read(&mut [0])? > 0 {
+        for _ in 0..bytes_sent(sockets) / (sockets * PIECE) {
+            for stream in &mut streams {
+                stream.write_all(&piece)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a sender sends through so many sockets: whole turns.
 fn bytes_sent(sockets: usize) -> usize {
     BYTES.div_ceil(sockets * PIECE) * sockets * PIECE
-}
-
-/// Of this program, in a process of its own, which has descriptors of its own.
-fn start_sender(to: SocketAddr, sockets: usize) -> std::io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args([
-        "--send-to",
-        &to.to_string(),
-        "--sockets",
-        &sockets.to_string(),
-    ]);
-    command.stdin(Stdio::piped()).spawn()
-}
-
-/// Connects, waits for the end of standard input, and sends a piece to each in turn.
-pub fn send(to: SocketAddr, sockets: usize) -> Result<()> {
-    raise_descriptor_limit();
-    let streams = (0..sockets).map(|_| TcpStream::connect(to));
-    let mut streams = streams.collect::<std::io::Result<Vec<_>>>()?;
-    std::io::stdin().read_to_end(&mut Vec::new())?;
-    let piece = vec![0x5a; PIECE];
-    for _ in 0..bytes_sent(sockets) / (sockets * PIECE) {
-        for stream in &mut streams {
-            stream.write_all(&piece)?;
-        }
-    }
-    Ok(())
 }
 
 /// Raises the limit as far as this process may; what it is then.
