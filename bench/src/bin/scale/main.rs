@@ -106,7 +106,7 @@ fn print(case: &str, unit: &str, numbers: &[f64]) {
 fn print_of(subject: &str, case: &str, unit: &str, numbers: &[f64]) {
     let (value, range) = median(numbers);
     eprintln!(
-        "{subject}, {case:<44} {value:>12.3} {unit} ({:.3} to {:.3})",
+        "{subject}, {case}: {value:.3} {unit} ({:.3} to {:.3})",
         range.0, range.1
     );
     let measurement = Measurement {
