@@ -93,8 +93,9 @@ fn start(case: Case, subject: Subject) -> Result<Child, Box<dyn std::error::Erro
         AREA,
         2 * AREA / PAGE,
     ];
-    let mut command = Command::new(program);
+    let mut command = Command::new("taskset");
     command
+        .args(["2", program]) // the second processor, which is its own
         .args(words)
         .args(numbers.map(|number| number.to_string()));
     if subject == Subject::Liburing {
