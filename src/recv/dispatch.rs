@@ -8,17 +8,14 @@ use super::request::{Completion, End, Next, Pause};
 use super::table::{Action, Phase, Role, Socket, SocketId, NOTIFIED, WAKER};
 use crate::errno::Errno;
 use crate::fd::Fd;
-use crate::ring::Cqe;
+use crate::ring::{Cqe, MalformedCqe};
 use crate::zcrx::Chunk;
 
 impl Receiver {
     /// The next event among the completions that are there; `None` when all were dealt with.
-    #[inline]
+    #[inline(always)] // a call would pass each chunk through memory
     pub fn next_event(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.events.pop_front() {
-                return Some(event);
-            }
+        while self.events.is_empty() {
             let Some(entry) = self.ring.next_completion() else {
                 // All read: one store gives the slots of the whole drain back.
                 if self.refresh() {
@@ -26,23 +23,59 @@ impl Receiver {
                 }
                 return None;
             };
-            match entry {
-                Ok(cqe) => {
-                    if let Some(event) = self.on_completion(&cqe) {
-                        return Some(event);
-                    }
+            if let Ok(cqe) = &entry {
+                if let Some((socket, chunk)) = self.take_bytes(cqe) {
+                    return Some(Event::Data { socket, chunk });
                 }
-                // The kernel posts none. Should it ever, the stream it belongs to has a hole: that one
-                // ends, as far as the entry's user_data can be believed.
-                Err(malformed) => {
-                    let id = SocketId::from_user_data(malformed.user_data);
-                    self.after(id, Next::Ended(End::Malformed), true);
+            }
+            self.on_entry(entry);
+        }
+        self.events.pop_front()
+    }
+
+    /// Nearly all completions: bytes of a stream that goes on, and nothing else to see to. `None`, and nothing
+    /// has happened, if this is another.
+    #[inline(always)]
+    fn take_bytes(&mut self, cqe: &Cqe) -> Option<(SocketId, Chunk)> {
+        let socket = SocketId::from_user_data(cqe.user_data());
+        let request = self.table.receiving(socket)?;
+        if cqe.res() <= 0 || !cqe.more() || request.is_limited() {
+            return None;
+        }
+        // SAFETY: the completion is that of a receive request which this receiver submitted, for its own pool on
+        // its own ring (user_data names it); each is taken once: here, or if that fails in on_completion().
+        let chunk = unsafe { self.pool.take(cqe) }.ok()?;
+        request.on_bytes(chunk.len());
+        self.count(&chunk);
+        Some((socket, chunk))
+    }
+
+    /// Any entry at all. What it comes to is the next event.
+    #[cold]
+    #[inline(never)]
+    fn on_entry(&mut self, entry: Result<Cqe, MalformedCqe>) {
+        match entry {
+            Ok(cqe) => {
+                if let Some(event) = self.on_completion(&cqe) {
+                    self.events.push_front(event);
                 }
+            }
+            // The kernel posts none. Should it ever, the stream it belongs to has a hole: that one ends, as far
+            // as the entry's user_data can be believed.
+            Err(malformed) => {
+                let id = SocketId::from_user_data(malformed.user_data);
+                self.after(id, Next::Ended(End::Malformed), true);
             }
         }
     }
 
     #[inline]
+    fn count(&mut self, chunk: &Chunk) {
+        self.counters.chunks += 1;
+        self.counters.bytes += u64::from(chunk.len());
+        self.counters.outstanding += 1;
+    }
+
     fn on_completion(&mut self, cqe: &Cqe) -> Option<Event> {
         let id = SocketId::from_user_data(cqe.user_data());
         let Some(socket) = self.table.get_mut(id) else {
@@ -65,9 +98,7 @@ impl Receiver {
             match unsafe { self.pool.take(cqe) } {
                 Ok(chunk) if chunk.len() == 0 || ending => self.return_unread(chunk),
                 Ok(chunk) => {
-                    self.counters.chunks += 1;
-                    self.counters.bytes += u64::from(chunk.len());
-                    self.counters.outstanding += 1;
+                    self.count(&chunk);
                     event = Some(Event::Data { socket: id, chunk });
                 }
                 Err(_) => {

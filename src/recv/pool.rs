@@ -79,7 +79,7 @@ impl Pool {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, chunk: Chunk) -> Result<(), Unreturned> {
         match self {
             Self::Zcrx(ifq) => ifq.recycle(chunk),

@@ -119,8 +119,17 @@ impl Request {
     }
 
     /// Whether the caller set a limit.
+    #[inline]
     pub const fn is_limited(&self) -> bool {
         self.wanted.is_some()
+    }
+
+    /// What [`on_completion`](Self::on_completion) does where there is nothing to decide: `len` bytes came, the
+    /// request has no limit, and goes on.
+    #[cfg(feature = "alloc")] // as the receiver
+    #[inline]
+    pub(super) fn on_bytes(&mut self, len: u32) {
+        self.received = self.received.saturating_add(u64::from(len));
     }
 
     /// The length to submit the request with: what is left of the limit, 0 for none. The kernel counts

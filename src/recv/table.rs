@@ -161,6 +161,22 @@ impl Table {
             .filter(|_| slot.generation == id.generation)
     }
 
+    /// The request of a stream whose bytes are the caller's: one that is not about to end for a reason of its own.
+    #[inline]
+    pub(super) fn receiving(&mut self, id: SocketId) -> Option<&mut Request> {
+        match self.get_mut(id)? {
+            Socket {
+                phase: Phase::Ending(_),
+                ..
+            } => None,
+            Socket {
+                role: Role::Stream(request),
+                ..
+            } => Some(request),
+            _ => None,
+        }
+    }
+
     #[inline]
     pub(super) fn remove(&mut self, id: SocketId) -> Option<Socket> {
         self.get(id)?;

@@ -1,6 +1,7 @@
 //! The kernel's completions are made here: those of zero-copy receive by a twin, whose chunks the receiver returns.
 
 mod accept;
+mod bytes;
 
 use core::ops::{Deref, DerefMut};
 use core::time::Duration;
@@ -101,13 +102,20 @@ impl Setup {
             .receive(&mut self.posts, id.user_data(), payload);
         assert_eq!(posted, Ok(()));
         let cqe = self.queue.drain().next().unwrap().unwrap();
-        self.on_completion(&cqe)
+        self.completion(&cqe)
+    }
+
+    /// What a completion makes the receiver say, in the order in which next_event() asks.
+    fn completion(&mut self, cqe: &Cqe) -> Option<Event> {
+        match self.take_bytes(cqe) {
+            Some((socket, chunk)) => Some(Event::Data { socket, chunk }),
+            None => self.on_completion(cqe),
+        }
     }
 
     /// What the last completion of a request makes it say.
     fn terminal(&mut self, id: SocketId, res: c_int) -> Option<Event> {
-        let cqe = Cqe::narrow(id.user_data(), res, 0);
-        self.on_completion(&cqe)
+        self.completion(&Cqe::narrow(id.user_data(), res, 0))
     }
 
     /// References that came back to the kernel.
@@ -161,7 +169,7 @@ fn what_comes_for_a_stream_with_a_hole_goes_back_unread() {
     let held = chunk(own.packet(whole, b"held"));
     // Bytes outside of the areas.
     let wild = Cqe::wide(hole.user_data(), 5, IORING_CQE_F_MORE, [9 << 48, 0]);
-    assert!(own.on_completion(&wild).is_none());
+    assert!(own.completion(&wild).is_none());
     assert_eq!(own.phase(hole), Phase::Ending(End::Malformed));
     assert_eq!(own.cancel, [hole]);
     assert!(own.packet(hole, b"late").is_none());
@@ -253,13 +261,13 @@ fn what_cannot_be_copied_anywhere_ends_the_stream() {
 #[test]
 fn notifications_are_passed_on() {
     let mut own = setup();
-    let event = own.on_completion(&Cqe::narrow(NOTIFIED, 0, 0));
+    let event = own.completion(&Cqe::narrow(NOTIFIED, 0, 0));
     assert!(matches!(
         event,
         Some(Event::Notified(Notification::AllocFailed))
     ));
     assert_eq!(own.counters().alloc_failures, 1);
-    let nobody = own.on_completion(&Cqe::narrow(super::super::table::NOBODY, 0, 0));
+    let nobody = own.completion(&Cqe::narrow(super::super::table::NOBODY, 0, 0));
     assert!(nobody.is_none());
     assert_eq!(own.counters().alloc_failures, 1);
 }
@@ -273,7 +281,7 @@ fn the_watch_for_owned_chunks_is_known_to_be_over() {
     let watched = |own: &mut Setup, user_data, flags| {
         own.owned.as_mut().unwrap().is_watched = true;
         let completion = Cqe::narrow(user_data, 1, flags);
-        assert!(own.on_completion(&completion).is_none());
+        assert!(own.completion(&completion).is_none());
         own.owned.as_ref().unwrap().is_watched
     };
     assert!(watched(&mut own, WAKER, IORING_CQE_F_MORE));

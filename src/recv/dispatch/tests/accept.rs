@@ -11,7 +11,7 @@ fn a_listener_survives_what_befalls_a_connection() {
         (0, Phase::Paused(Pause::Interrupted)),
     ] {
         let raw = Fd::duplicate(2).unwrap().into_raw();
-        let event = own.on_completion(&Cqe::narrow(id.user_data(), raw, flags));
+        let event = own.completion(&Cqe::narrow(id.user_data(), raw, flags));
         let Some(Event::Accepted {
             listener,
             connection,
@@ -49,7 +49,7 @@ fn a_connection_that_comes_for_an_ending_listener_is_closed() {
     let id = own.active(Role::Listener);
     own.after(id, Next::Ended(End::Malformed), true);
     let raw = Fd::duplicate(2).unwrap().into_raw();
-    let event = own.on_completion(&Cqe::narrow(id.user_data(), raw, IORING_CQE_F_MORE));
+    let event = own.completion(&Cqe::narrow(id.user_data(), raw, IORING_CQE_F_MORE));
     assert!(event.is_none());
     assert_eq!(own.ended(), None);
     assert!(own.terminal(id, -libc::ECANCELED).is_none());
