@@ -22,7 +22,7 @@ struct Options {
     filter: String,
 
     /// Runs of each receiver in each case
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 7)]
     rounds: usize,
 
     /// MiB that a run receives
