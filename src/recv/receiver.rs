@@ -216,7 +216,7 @@ impl Receiver {
     /// # Errors
     ///
     /// [`Unreturned::OtherPool`] hands back a chunk of another receiver.
-    #[inline]
+    #[inline(always)] // as next_event()
     pub fn recycle(&mut self, chunk: Chunk) -> Result<(), Unreturned> {
         match self.pool.push(chunk) {
             Ok(()) => {}

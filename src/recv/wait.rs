@@ -113,7 +113,7 @@ impl Receiver {
     }
 
     #[cold]
-    #[inline]
+    #[inline(never)]
     pub(super) fn make_room_for(&mut self, chunk: Chunk) {
         self.counters.refill_full += 1;
         self.pool.publish();
