@@ -1,4 +1,4 @@
-//! [`Claim::check_arrival`]: whether a socket's packets come to the claimed queue.
+//! [`Claim::arrival`]: to which of the claimed queues a socket's packets come.
 
 use core::fmt;
 
@@ -7,20 +7,20 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use super::claim::Claim;
 use crate::errno::Errno;
 
-/// A socket's packets do not come to the claimed queue, or that cannot be told.
+/// A socket's packets do not come to a claimed queue, or that cannot be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ArrivalError {
     /// They come to another queue of the interface: its payload has to be copied.
     OtherQueue {
-        /// The queue that was claimed.
+        /// The queue that was claimed; the first if several were.
         claimed: u32,
         /// The queue that they come to.
         queue: u32,
     },
     /// They come over another interface: its payload has to be copied.
     OtherInterface {
-        /// The queue that was claimed.
+        /// The queue that was claimed; the first if several were.
         claimed: u32,
         /// The id of the NAPI instance that they come by.
         napi_id: u32,
@@ -56,9 +56,8 @@ impl fmt::Display for ArrivalError {
 impl core::error::Error for ArrivalError {}
 
 impl Claim {
-    /// Checks that the packets of `socket` come to the claimed queue: that the last one which it got came by the
-    /// NAPI instance that serves that queue. Three system calls, and two for each queue if it came by another.
-    /// Where one instance serves several queues, these cannot be told apart.
+    /// Checks that the packets of `socket` come to the claimed queue, or one of them: [`arrival`](Self::arrival) tells
+    /// which.
     ///
     /// # Errors
     ///
@@ -77,17 +76,34 @@ impl Claim {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check_arrival(&mut self, socket: impl AsFd) -> Result<(), ArrivalError> {
+        self.arrival(socket).map(drop)
+    }
+
+    /// The claimed queue that the packets of `socket` come to: the last one which it got came by the NAPI instance that
+    /// serves it. Three system calls, two more for each further queue that is claimed, and two for each queue if it came
+    /// by none of them. Where one instance serves several queues, these cannot be told apart.
+    ///
+    /// With a receiver for each queue, that is the one to give the socket to: any other has to copy its payload, or
+    /// ends it as [`ForeignBuffer`](crate::recv::End::ForeignBuffer).
+    ///
+    /// # Errors
+    ///
+    /// As those of [`check_arrival`](Self::check_arrival).
+    pub fn arrival(&mut self, socket: impl AsFd) -> Result<u32, ArrivalError> {
         let arrived = incoming_napi_id(socket.as_fd()).map_err(ArrivalError::Untold)?;
         if arrived == 0 {
             return Err(ArrivalError::None);
         }
-        if self.napi_id(self.queue)? == arrived {
-            return Ok(());
+        for queue in self.queues() {
+            if self.napi_id(queue)? == arrived {
+                return Ok(queue);
+            }
         }
-        let claimed = self.queue;
+        let claimed = self.queue();
         let channels = self.card.ethtool.channels();
         let queues = channels.map_err(ArrivalError::Untold)?.receive_queues();
-        let mut others = (0..queues).filter(|&queue| queue != claimed);
+        let ours = self.queues();
+        let mut others = (0..queues).filter(|queue| !ours.contains(queue));
         Err(
             match others.find(|&queue| self.napi_id(queue) == Ok(arrived)) {
                 Some(queue) => ArrivalError::OtherQueue { claimed, queue },

@@ -1,6 +1,7 @@
 //! [`Change`]: a setting that a claim changed, and how to take it back.
 
 use core::fmt;
+use core::ops::Range;
 
 use std::vec::Vec;
 
@@ -46,7 +47,7 @@ pub(super) enum Setting {
     },
     Rss {
         before: Vec<u32>,
-        queue: u32,
+        queues: Range<u32>,
     },
     Ntuple,
     Rule {
@@ -140,13 +141,14 @@ impl fmt::Display for Change {
                 write!(f, "tcp-data-split: {before} -> on")
             }
             Setting::Threshold { before } => write!(f, "hds-thresh: {before} -> 0"),
-            Setting::Rss { before, queue } => {
-                let entries = before.iter().filter(|&entry| entry == queue).count();
-                let all = before.len();
-                write!(
-                    f,
-                    "RSS: {entries} of {all} entries moved from queue {queue} to others"
-                )
+            Setting::Rss { before, queues } => {
+                let moved = before.iter().filter(|&entry| queues.contains(entry));
+                let (entries, all) = (moved.count(), before.len());
+                write!(f, "RSS: {entries} of {all} entries moved from ")?;
+                match queues.end.wrapping_sub(queues.start) {
+                    1 => write!(f, "queue {} to others", queues.start),
+                    _ => write!(f, "queues {} to {} to others", queues.start, queues.end - 1),
+                }
             }
             Setting::Ntuple => f.write_str("ntuple-filters: off -> on"),
             Setting::Rule {

@@ -1,4 +1,6 @@
-//! [`claim`]: a NIC's queue set up for zero-copy receive, step by step, and as it was before on drop.
+//! [`claim`]: a NIC's queues set up for zero-copy receive, step by step, and as they were before on drop.
+
+use core::ops::Range;
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -20,7 +22,7 @@ use crate::recv::Source;
 use crate::zcrx::interface::{DataSplit, InterfaceState};
 use crate::zcrx::{interface_index, preflight};
 
-/// A NIC's receive queue that is set up for zero-copy receive. On drop, everything is as it was before.
+/// A NIC's receive queue that is set up, or several that are, for zero-copy receive. On drop, everything is as it was before.
 ///
 /// Drop the [`Receiver`](crate::recv::Receiver) first: while a queue is in use, its settings cannot be taken back.
 /// Dropping the claim waits up to five seconds for that, which is for receivers that have just closed, and leaves
@@ -42,7 +44,7 @@ use crate::zcrx::{interface_index, preflight};
 pub struct Claim {
     pub(super) card: Card,
     pub(super) interface: u32,
-    pub(super) queue: u32,
+    pub(super) queues: Range<u32>,
     pub(super) changes: Vec<Change>,
     /// The file that has the changes, too.
     pub(super) record: Option<(PathBuf, Place)>,
@@ -52,7 +54,7 @@ pub struct Claim {
 }
 
 /// Sets up the last receive queue of the interface called `name` for zero-copy receive of `flows`. Takes
-/// CAP_NET_ADMIN.
+/// CAP_NET_ADMIN. For several queues see [`ClaimBuilder`](super::ClaimBuilder).
 ///
 /// The steps are those of the kernel's documentation, each only if it is needed: two combined channels at least,
 /// header split on and its threshold 0, RSS away from the queue before anything is registered there, flow rules
@@ -66,7 +68,7 @@ pub struct Claim {
 /// refused, and an interface that another claim of this network namespace has. So is one that could not have
 /// zero-copy receive after all steps, for a reason that [`inspect`](super::inspect) tells.
 pub fn claim(name: &str, flows: &[Flow]) -> Result<Claim, ClaimError> {
-    make(name, flows, None)
+    make(name, &[flows.to_vec()], None)
 }
 
 /// As [`claim`], with a file at `path` that has each change before it is made. When everything is as it was
@@ -92,10 +94,15 @@ pub fn claim_recorded(
     flows: &[Flow],
     path: impl AsRef<Path>,
 ) -> Result<Claim, ClaimError> {
-    make(name, flows, Some(path.as_ref()))
+    make(name, &[flows.to_vec()], Some(path.as_ref()))
 }
 
-fn make(name: &str, flows: &[Flow], record: Option<&Path>) -> Result<Claim, ClaimError> {
+/// Claims as many queues as there are lists of flows.
+pub(super) fn make(
+    name: &str,
+    flows: &[Vec<Flow>],
+    record: Option<&Path>,
+) -> Result<Claim, ClaimError> {
     check_flows(flows)?;
     let interface = interface_index(name)?;
     let lock = lock(interface).map_err(LOCK.failed(interface))?;
@@ -103,7 +110,7 @@ fn make(name: &str, flows: &[Flow], record: Option<&Path>) -> Result<Claim, Clai
     let mut claim = Claim {
         card,
         interface,
-        queue: 0,
+        queues: 0..0,
         changes: Vec::new(),
         record: None,
         _lock: lock,
@@ -130,17 +137,29 @@ pub(super) fn errno(error: io::Error) -> Errno {
 }
 
 impl Claim {
-    /// The number of the queue.
+    /// The number of the queue; of the first if there are several.
     pub fn queue(&self) -> u32 {
-        self.queue
+        self.queues.start
     }
 
-    /// The queue, for a [`ReceiverBuilder`](crate::recv::ReceiverBuilder::source).
+    /// The numbers of all queues, in the order of their flows.
+    pub fn queues(&self) -> Range<u32> {
+        self.queues.clone()
+    }
+
+    /// The queue, or the first, for a [`ReceiverBuilder`](crate::recv::ReceiverBuilder::source).
     pub fn source(&self) -> Source {
-        Source::Queue {
-            interface: self.interface,
-            queue: self.queue,
-        }
+        self.source_of(self.queue())
+    }
+
+    /// All queues, each for a receiver of its own, in the order of their flows.
+    pub fn sources(&self) -> Vec<Source> {
+        self.queues().map(|queue| self.source_of(queue)).collect()
+    }
+
+    fn source_of(&self, queue: u32) -> Source {
+        let interface = self.interface;
+        Source::Queue { interface, queue }
     }
 
     /// What was changed, in order.
@@ -148,14 +167,18 @@ impl Claim {
         &self.changes
     }
 
-    fn set_up(&mut self, flows: &[Flow]) -> Result<(), Error> {
+    fn set_up(&mut self, flows: &[Vec<Flow>]) -> Result<(), Error> {
         self.check(None)?;
-        self.channels()?;
-        self.check(Some(self.queue))?;
+        self.channels(flows.len())?;
+        self.queues()
+            .try_for_each(|queue| self.check(Some(queue)))?;
         self.header_split()?;
         self.rss()?;
         self.ntuple()?;
-        flows.iter().try_for_each(|&flow| self.rule(flow))
+        for (queue, flows) in self.queues().zip(flows) {
+            flows.iter().try_for_each(|&flow| self.rule(flow, queue))?;
+        }
+        Ok(())
     }
 
     /// Notes what is about to change: should it fail half-way, or the process be killed, it is taken back, too.
@@ -164,24 +187,27 @@ impl Claim {
         self.update_record()
     }
 
-    /// Sees to it that there are two queues or more, and takes the last.
-    fn channels(&mut self) -> Result<(), Error> {
+    /// Sees to it that there is a queue besides `count`, and takes the last ones.
+    fn channels(&mut self, count: usize) -> Result<(), Error> {
         let failed = CHANNELS.failed(self.interface);
+        let count = u32::try_from(count).map_err(|_| failed(Errno::INVAL))?;
+        let least = count.checked_add(1).ok_or(failed(Errno::INVAL))?;
         let mut channels = self.card.ethtool.channels().map_err(&failed)?;
-        if channels.receive_queues() < 2 {
-            self.queue = 1;
+        if channels.receive_queues() < least {
+            self.queues = 1..least;
             self.note(Setting::Channels {
                 before: channels.combined,
-                after: 2,
+                after: least,
             })?;
             let ethtool = &self.card.ethtool;
-            ethtool.set_combined_channels(2).map_err(&failed)?;
+            ethtool.set_combined_channels(least).map_err(&failed)?;
             channels = ethtool.channels().map_err(&failed)?;
         }
-        self.queue = match channels.receive_queues() {
-            0 | 1 => return Err(failed(Errno::OPNOTSUPP)),
-            queues => queues - 1,
-        };
+        let queues = channels.receive_queues();
+        if queues < least {
+            return Err(failed(Errno::OPNOTSUPP));
+        }
+        self.queues = queues - count..queues;
         Ok(())
     }
 
@@ -223,18 +249,18 @@ impl Claim {
     fn rss(&mut self) -> Result<(), Error> {
         let failed = RSS.failed(self.interface);
         let before = self.card.ethtool.rss().map_err(&failed)?;
-        if !before.contains(&self.queue) {
+        if !before.iter().any(|entry| self.queues.contains(entry)) {
             return Ok(());
         }
-        let mut others = (0..self.queue).cycle();
-        let away = |&entry: &u32| match entry == self.queue {
+        let mut others = (0..self.queues.start).cycle();
+        let away = |&entry: &u32| match self.queues.contains(&entry) {
             true => others.next().unwrap_or(0),
             false => entry,
         };
         let after: Vec<u32> = before.iter().map(away).collect();
         self.note(Setting::Rss {
             before,
-            queue: self.queue,
+            queues: self.queues(),
         })?;
         self.card.ethtool.set_rss(&after).map_err(&failed)
     }
@@ -248,8 +274,7 @@ impl Claim {
         self.card.ethtool.set_ntuple(true).map_err(&failed)
     }
 
-    fn rule(&mut self, flow: Flow) -> Result<(), Error> {
-        let queue = self.queue;
+    fn rule(&mut self, flow: Flow, queue: u32) -> Result<(), Error> {
         let failed = rule_failed(self.interface, flow, queue);
         if rules::exists(&self.card.ethtool, flow).map_err(&failed)? {
             return Err(failed(Errno::EXIST));

@@ -20,6 +20,7 @@
 //! ```
 
 mod arrival;
+mod builder;
 mod change;
 mod claim;
 mod ethtool;
@@ -33,6 +34,7 @@ mod step;
 mod undo;
 
 pub use arrival::ArrivalError;
+pub use builder::ClaimBuilder;
 pub use change::Change;
 pub use claim::{claim, claim_recorded, Claim};
 pub use failure::ClaimError;

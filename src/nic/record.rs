@@ -1,7 +1,9 @@
 //! The record of a claim: a text file from which its changes can be taken back when its owner has been killed.
 //!
-//! A line each for where it holds (boot, network namespace, interface, queue) and for each change, in order; the
+//! A line each for where it holds (boot, network namespace, interface, queues) and for each change, in order; the
 //! last line tells a whole record from one whose writing was cut short.
+
+use core::ops::Range;
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -44,7 +46,7 @@ impl Place {
 pub(super) struct Record {
     pub(super) place: Place,
     pub(super) interface: u32,
-    pub(super) queue: u32,
+    pub(super) queues: Range<u32>,
     pub(super) changes: Vec<Change>,
 }
 
@@ -89,9 +91,9 @@ impl Record {
     fn to_text(&self) -> String {
         let Place { boot, namespace } = &self.place;
         let mut text = std::format!(
-            "{FIRST}\nboot {boot}\nnamespace {namespace}\ninterface {}\nqueue {}\n",
+            "{FIRST}\nboot {boot}\nnamespace {namespace}\ninterface {}\nqueues {}\n",
             self.interface,
-            self.queue
+            words(&self.queues)
         );
         for Change(setting) in &self.changes {
             text += &line(setting);
@@ -107,7 +109,8 @@ impl Record {
         let boot = value("boot")?.to_string();
         let namespace = value("namespace")?.parse().ok()?;
         let interface = value("interface")?.parse().ok()?;
-        let queue = value("queue")?.parse().ok()?;
+        let mut queues = value("queues")?.split(' ');
+        let queues = range(&mut queues).filter(|_| queues.next().is_none())?;
         let mut changes = Vec::new();
         loop {
             match lines.next()? {
@@ -118,7 +121,7 @@ impl Record {
         lines.next().is_none().then_some(Self {
             place: Place { boot, namespace },
             interface,
-            queue,
+            queues,
             changes,
         })
     }
@@ -143,8 +146,8 @@ fn line(setting: &Setting) -> String {
         Setting::Channels { before, after } => std::format!("channels {before} {after}"),
         Setting::HeaderSplit { before } => std::format!("header-split {}", *before as u8),
         Setting::Threshold { before } => std::format!("threshold {before}"),
-        Setting::Rss { before, queue } => {
-            let mut line = std::format!("rss {queue}");
+        Setting::Rss { before, queues } => {
+            let mut line = std::format!("rss {}", words(queues));
             for entry in before {
                 line.push(' ');
                 line += &entry.to_string();
@@ -183,7 +186,7 @@ fn setting(line: &str) -> Option<Setting> {
             before: number(&mut words)?,
         },
         "rss" => Setting::Rss {
-            queue: number(&mut words)?,
+            queues: range(&mut words)?,
             before: words
                 .by_ref()
                 .map(|word| word.parse().ok())
@@ -210,94 +213,19 @@ fn setting(line: &str) -> Option<Setting> {
     words.next().is_none().then_some(setting)
 }
 
+/// The first of some queues, and the last.
+fn words(queues: &Range<u32>) -> String {
+    std::format!("{} {}", queues.start, queues.end.saturating_sub(1))
+}
+
+fn range(words: &mut Split<'_, char>) -> Option<Range<u32>> {
+    let (first, last) = (number::<u32>(words)?, number::<u32>(words)?);
+    (first <= last).then_some(first..last.checked_add(1)?)
+}
+
 fn number<T: FromStr>(words: &mut Split<'_, char>) -> Option<T> {
     words.next()?.parse().ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record() -> Record {
-        let flow = Flow::new(Family::V6, 9999);
-        let settings = [
-            Setting::Channels {
-                before: 1,
-                after: 2,
-            },
-            Setting::HeaderSplit {
-                before: DataSplit::Disabled,
-            },
-            Setting::Threshold { before: 256 },
-            Setting::Rss {
-                before: std::vec![0, 1, 0, 1],
-                queue: 1,
-            },
-            Setting::Ntuple,
-            Setting::Rule {
-                location: Some(63),
-                flow,
-                queue: 1,
-            },
-            Setting::Rule {
-                location: None,
-                flow,
-                queue: 1,
-            },
-        ];
-        Record {
-            place: Place::here().unwrap(),
-            interface: 3,
-            queue: 1,
-            changes: settings.into_iter().map(Change).collect(),
-        }
-    }
-
-    #[test]
-    fn a_setup_is_read_back_as_it_was_recorded() {
-        let mut record = record();
-        assert_eq!(Record::from_text(&record.to_text()), Some(record.clone()));
-        record.changes = std::vec![Change(Setting::HeaderSplit {
-            before: DataSplit::Unknown,
-        })];
-        assert_eq!(Record::from_text(&record.to_text()), Some(record));
-    }
-
-    #[test]
-    fn a_record_of_a_setup_that_was_cut_short_or_spoiled_is_refused() {
-        let text = record().to_text();
-        for end in 0..text.len() {
-            assert_eq!(Record::from_text(&text[..end]), None, "{:?}", &text[..end]);
-        }
-        for (good, bad) in [
-            ("record 1", "record 2"),
-            ("queue 1", "queue -1"),
-            ("queue 1", "queue 4294967296"),
-            ("channels 1 2", "channels 1"),
-            ("channels 1 2", "channels 1 2 3"),
-            ("header-split 1", "header-split 2"),
-            ("rss 1", "rss -1"),
-            ("0 1 0 1", "0 1 x 1"),
-            ("ntuple", "ntuples"),
-            ("63 6 9999", "63 5 9999"),
-            ("anywhere", "somewhere"),
-            ("9999", "65536"),
-            ("end\n", "end\nend\n"),
-            ("end\n", "\nend\n"),
-        ] {
-            let spoiled = text.replace(good, bad);
-            assert_ne!(spoiled, text, "{good}");
-            assert_eq!(Record::from_text(&spoiled), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_no_record_of_a_setup_is_an_error() {
-        let path = std::env::temp_dir().join(std::format!("no-record-{}", std::process::id()));
-        fs::write(&path, "shopping list\n").unwrap();
-        let error = Record::read(&path).unwrap_err();
-        fs::remove_file(&path).unwrap();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-        assert!(error.to_string().contains("not a whole record"), "{error}");
-    }
-}
+mod tests;

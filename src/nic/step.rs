@@ -1,5 +1,7 @@
 //! The steps of a claim, and what may be behind the failure of each.
 
+use std::vec::Vec;
+
 use super::flow::Flow;
 use crate::cause::{Cause, Diagnosis, Known};
 use crate::errno::Errno;
@@ -29,10 +31,10 @@ pub(super) static LOCK: Step = step(
 );
 pub(super) static OPEN: Step = step("read the interface's settings", &[]);
 pub(super) static CHANNELS: Step = step(
-    "set the interface to two combined channels (ethtool -L)",
+    "set the interface's combined channels (ethtool -L)",
     &[Cause {
-        cause: "the driver cannot have two receive queues",
-        remedy: "use another NIC",
+        cause: "the driver cannot have a receive queue more than are claimed",
+        remedy: "claim fewer, or use another NIC",
     }],
 );
 pub(super) static HEADER_SPLIT: Step = step(
@@ -145,10 +147,12 @@ pub(super) fn barred(interface: u32, known: &'static Known) -> Error {
 }
 
 /// Refuses flows that cannot be told apart by rules.
-pub(super) fn check_flows(flows: &[Flow]) -> Result<(), Error> {
+pub(super) fn check_flows(queues: &[Vec<Flow>]) -> Result<(), Error> {
+    let flows = queues.concat();
     let twice = |(i, flow)| flows[..i].contains(flow);
-    let must = match flows {
+    let must = match queues {
         [] => "be at least one",
+        _ if queues.iter().any(Vec::is_empty) => "be at least one for each queue",
         _ if flows.iter().any(|flow| flow.port() == 0) => "have ports above 0",
         _ if flows.iter().enumerate().any(twice) => "differ from each other",
         _ => return Ok(()),

@@ -55,7 +55,7 @@ pub fn undo(path: impl AsRef<Path>) -> io::Result<Vec<Change>> {
     let claim = Claim {
         card: Card::open(record.interface)?,
         interface: record.interface,
-        queue: record.queue,
+        queues: record.queues.clone(),
         changes: record.changes.clone(),
         record: Some((path.to_path_buf(), here)),
         _lock: lock,
@@ -110,7 +110,7 @@ impl Claim {
         Record {
             place: place.clone(),
             interface: self.interface,
-            queue: self.queue,
+            queues: self.queues(),
             changes: changes.to_vec(),
         }
     }
@@ -122,7 +122,7 @@ impl Claim {
         while let Some(change) = self.changes.pop() {
             // First no more flows to the queue, then its receiver is waited for, then others may use it again.
             let undone = if change.is_rule()
-                || *is_free.get_or_insert_with(|| self.wait_for_queue(patience))
+                || *is_free.get_or_insert_with(|| self.wait_for_queues(patience))
             {
                 change.undo(&mut self.card)
             } else {
@@ -147,20 +147,24 @@ impl Claim {
         left
     }
 
-    /// Waits until no zero-copy receiver has the queue; answers whether that came.
-    fn wait_for_queue(&mut self, patience: Duration) -> bool {
+    /// Waits until no zero-copy receiver has one of the queues; answers whether that came.
+    fn wait_for_queues(&mut self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
-        loop {
-            match self.card.settings.queue(self.queue) {
-                Ok(queue) if queue.provider == Some(Provider::IoUring) => {}
-                // No such queue, or interface: nobody can have it.
-                _ => return true,
+        for queue in self.queues() {
+            while self.is_taken(queue) {
+                if Instant::now() >= deadline {
+                    return false;
+                }
+                thread::sleep(PAUSE); // The kernel does not tell when it has freed a queue.
             }
-            if Instant::now() >= deadline {
-                return false;
-            }
-            thread::sleep(PAUSE); // The kernel does not tell when it has freed a queue.
         }
+        true
+    }
+
+    /// Whether a zero-copy receiver has it. One that is not there, or whose interface is not, nobody can have.
+    fn is_taken(&mut self, queue: u32) -> bool {
+        let queue = self.card.settings.queue(queue);
+        queue.is_ok_and(|queue| queue.provider == Some(Provider::IoUring))
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
-use zcrx_sys::nic::{self, ClaimError, Family, Flow, Inspection};
+use zcrx_sys::nic::{self, ClaimBuilder, ClaimError, Family, Flow, Inspection};
 use zcrx_sys::zcrx::interface_index;
 use zcrx_sys::{CauseKind, Errno, Reason};
 
@@ -18,6 +18,7 @@ mod default;
 mod record;
 mod refuse;
 mod refused;
+mod several;
 
 /// What stands in the way of `queue`, by kind.
 pub(crate) fn kinds(inspection: &Inspection, queue: u32) -> Vec<Option<CauseKind>> {
@@ -152,6 +153,16 @@ fn setup_refuses_flows_that_make_no_sense() {
         assert!(
             matches!(error.error.reason(), Reason::Argument { name: "flows", must } if must.contains(word))
         );
+    }
+    let none = ClaimBuilder::new("lo");
+    let one = none.clone().queue([flow]);
+    for (claim, word) in [
+        (&none, "at least one"),
+        (&one.clone().queue([]), "at least one for each queue"),
+        (&one.queue([flow]), "differ"),
+    ] {
+        let error = claim.claim().unwrap_err().error;
+        assert!(error.to_string().contains(word), "{error}");
     }
 }
 

@@ -110,7 +110,7 @@ fn setup_that_fails_at_any_call_is_undone() {
     failed.dedup();
     let steps = [
         "read the interface's settings",
-        "set the interface to two combined channels (ethtool -L)",
+        "set the interface's combined channels (ethtool -L)",
         "switch header split on, for packets of any length (ethtool -G)",
         "have RSS send flows of others to other queues (ethtool -X)",
         "switch flow rules on (ethtool -K)",
