@@ -117,9 +117,10 @@
 //!
 //! - **One receives, others work**: [`Receiver::own`] and a channel. What they drop comes back without a system call
 //!   or a lock; a receiver that sleeps short of buffers is woken.
-//! - **A queue for each thread**: a receiver with a queue, and flows steered to it, in each.
+//! - **A queue for each thread**: a receiver with a queue, and flows steered to it, in each. With feature `nic`,
+//!   `nic::ClaimBuilder` sets several up; the example `queues` is such a server.
 //! - **Several threads for one queue**: [`Receiver::export`], and [`ReceiverBuilder::import`] in each other thread (6.19).
-//!   They share the memory, and each returns the chunks of any.
+//!   They share the memory, and each returns the chunks of any. The example `share` does that.
 //! - **Somebody else's poll loop**: the receiver's descriptor is readable when there is something to
 //!   [`wait`](crate::recv::Receiver::wait) for with a timeout of zero.
 //!

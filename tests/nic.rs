@@ -285,7 +285,8 @@ fn a_dmabuf_receives_what_no_copy_could_put_there() {
 /// Runs `receive` as a server with `arguments`, and the program's own sender at the other end; answers the
 /// server's report.
 fn receive_program(arguments: &str, bytes: &str, connections: u32) -> serde_json::Value {
-    let program = std::env::var("ZCRX_RECEIVE").expect("tests/lab/guest says where receive is");
+    let examples = std::env::var("ZCRX_EXAMPLES").expect("tests/lab/guest says where they are");
+    let program = format!("{examples}/receive");
     let connections = connections.to_string();
     let server = Command::new(&program)
         .args([

@@ -8,6 +8,7 @@ mod pattern;
 mod report;
 mod sender;
 mod serve;
+mod size;
 
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

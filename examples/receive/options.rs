@@ -8,6 +8,8 @@ use zcrx_sys::recv::Source;
 use zcrx_sys::ring::CqeLayout;
 use zcrx_sys::zcrx::interface_index;
 
+use crate::size::size;
+
 /// Receives TCP data by the best way that this kernel has, and checks every byte.
 ///
 /// Without arguments a sender thread pushes 2 GiB of a pattern over loopback. With --listen it serves
@@ -151,20 +153,4 @@ impl Options {
         let interface = interface_index(name).map_err(|error| format!("--nic {nic}: {error}"))?;
         Ok(Some(Source::Queue { interface, queue }))
     }
-}
-
-/// A number of bytes with an optional K, M or G (powers of 1024).
-pub fn size(text: &str) -> Result<u64, String> {
-    let (digits, shift) = match text.as_bytes().last() {
-        Some(b'K' | b'k') => (&text[..text.len() - 1], 10),
-        Some(b'M' | b'm') => (&text[..text.len() - 1], 20),
-        Some(b'G' | b'g') => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "a number, with K, M or G behind it if need be")?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "too large".into())
 }

@@ -7,23 +7,31 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// The program `receive`: wherever `ZCRX_RECEIVE` says (in the lab), or built here.
 pub fn receive(arguments: &[&str]) -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    example(&PROGRAM, "receive", "ZCRX_RECEIVE", arguments)
+    example(&PROGRAM, "receive", arguments)
 }
 
-/// The program `doctor`: wherever `ZCRX_DOCTOR` says (in the lab), or built here.
 pub fn doctor(arguments: &[&str]) -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    example(&PROGRAM, "doctor", "ZCRX_DOCTOR", arguments)
+    example(&PROGRAM, "doctor", arguments)
 }
 
-/// Builds it, because `cargo test --test` alone would leave an old one in place.
-fn example(program: &OnceLock<PathBuf>, name: &str, variable: &str, arguments: &[&str]) -> Command {
+pub fn queues(arguments: &[&str]) -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    example(&PROGRAM, "queues", arguments)
+}
+
+pub fn share(arguments: &[&str]) -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    example(&PROGRAM, "share", arguments)
+}
+
+/// The program of that name: in the directory `ZCRX_EXAMPLES` (in the lab), or built here. Builds it, because `cargo test --test` alone would leave an old one in place.
+fn example(program: &OnceLock<PathBuf>, name: &str, arguments: &[&str]) -> Command {
     let program = program.get_or_init(|| {
-        if let Some(program) = std::env::var_os(variable) {
-            return program.into();
+        if let Some(directory) = std::env::var_os("ZCRX_EXAMPLES") {
+            return PathBuf::from(directory).join(name);
         }
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--example", name]);
