@@ -2,8 +2,8 @@
 //!
 //! The runtime keeps its ring and its loop. From zcrx-sys it takes what [`Pool`] is made of: registration, memory,
 //! decoding, the way back for chunks; and [`Request`](zcrx_sys::recv::Request), which says what each completion means.
-//! [`Server`] is a loop of the smallest kind: accept, receive, look at the bytes, return them. It does not look for
-//! requests that stall (`docs/SAFETY.md` says on which kernels), as `Receiver` does.
+//! [`Server`] is a loop of the smallest kind: accept, receive, look at the bytes, return them; and recover from what
+//! the kernel can answer, or leave unanswered.
 //!
 //! ```no_run
 //! use zcrx_on_io_uring::{Pool, Ring, Server};

@@ -11,8 +11,11 @@ use zcrx_sys::recv::{End, Next, Pause, Request};
 
 use crate::Pool;
 
-/// The listener's `user_data`; that of a stream is its number.
+/// The `user_data` of the listener and of cancellations; that of a stream is its number.
 const LISTENER: u64 = u64::MAX;
+const CANCELLATION: u64 = u64::MAX - 1;
+/// How long nothing has to come before requests are looked for that have stalled in the kernel.
+const STALL_CHECK: Duration = Duration::from_millis(100);
 /// How long a stream waits for buffers before it is tried again.
 const DRY_RETRY: Duration = Duration::from_millis(1);
 
@@ -32,6 +35,8 @@ struct Stream {
     socket: TcpStream,
     peer: u16,
     request: Request,
+    /// Whether its request was cancelled, to be submitted again.
+    restarting: bool,
 }
 
 /// What the completions of one drain leave to be done.
@@ -88,7 +93,9 @@ impl Server {
             for index in std::mem::take(&mut due.now) {
                 self.arm(index)?;
             }
-            self.wait(!due.dry.is_empty())?;
+            if self.wait(!due.dry.is_empty())? {
+                self.restart_stalled()?;
+            }
             self.drain(listener, &mut due, &mut look)?;
             self.pool.publish()?;
             if std::mem::take(&mut due.overflow) {
@@ -101,20 +108,34 @@ impl Server {
         Ok(self.ended)
     }
 
-    /// Submits, and waits for a completion; not for long if a stream waits for buffers.
-    fn wait(&self, dry: bool) -> io::Result<()> {
+    /// Submits, and waits for a completion; not for long if a stream waits for buffers. Whether none has come for long.
+    fn wait(&self, dry: bool) -> io::Result<bool> {
+        let limit = Timespec::from(if dry { DRY_RETRY } else { STALL_CHECK });
         let submitter = self.pool.ring.inner.submitter();
-        let retry = Timespec::from(DRY_RETRY);
-        let waited = match dry {
-            true => submitter.submit_with_args(1, &SubmitArgs::new().timespec(&retry)),
-            false => submitter.submit_and_wait(1),
-        };
-        match waited {
-            Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => {
-                Err(error)
-            }
-            _ => Ok(()),
+        match submitter.submit_with_args(1, &SubmitArgs::new().timespec(&limit)) {
+            Ok(_) => Ok(false),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ETIME) => Ok(!dry),
+                Some(libc::EINTR) => Ok(false),
+                _ => Err(error),
+            },
         }
+    }
+
+    /// Cancels requests whose sockets have something to tell that no completion tells: before kernel 7.3, one that ran
+    /// out of buffers or of room in the queue half-way stays behind; and so far, one whose peer resets the connection.
+    fn restart_stalled(&mut self) -> io::Result<()> {
+        for index in 0..self.streams.len() {
+            let Some(stream) = &mut self.streams[index] else {
+                continue;
+            };
+            if !stream.restarting && is_readable(&stream.socket) {
+                stream.restarting = true;
+                let cancellation = opcode::AsyncCancel::new(index as u64).build();
+                self.push(cancellation.user_data(CANCELLATION))?;
+            }
+        }
+        Ok(())
     }
 
     fn drain(
@@ -128,6 +149,7 @@ impl Server {
         batch.extend(self.pool.ring.inner.completion());
         for entry in batch.drain(..) {
             match entry.user_data() {
+                CANCELLATION => {}
                 LISTENER => {
                     self.accepted(&entry, due)?;
                     self.accept_one(listener, due)?;
@@ -164,6 +186,7 @@ impl Server {
             socket,
             peer: peer.port(),
             request: self.pool.request(),
+            restarting: false,
         };
         let free = self.streams.iter().position(Option::is_none);
         let index = free.unwrap_or(self.streams.len());
@@ -207,6 +230,7 @@ impl Server {
                     _ => due.now.push(index),
                 }
             }
+            Next::Ended(End::Cancelled) if stream.restarting => due.now.push(index),
             Next::Ended(end) => {
                 let (peer, bytes) = (stream.peer, stream.request.received());
                 self.ended.push(Ended { peer, bytes, end });
@@ -217,6 +241,7 @@ impl Server {
 
     fn arm(&mut self, index: usize) -> io::Result<()> {
         let stream = self.streams[index].as_mut().expect("it was just there");
+        stream.restarting = false;
         let entry = self
             .pool
             .entry(stream.socket.as_raw_fd(), &mut stream.request);
@@ -230,4 +255,15 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Whether there are bytes, an end, or an error to be read.
+fn is_readable(socket: &TcpStream) -> bool {
+    let mut poll = libc::pollfd {
+        fd: socket.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one entry, exclusively borrowed during the call, which does not wait.
+    unsafe { libc::poll(&mut poll, 1, 0) == 1 }
 }
