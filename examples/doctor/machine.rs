@@ -4,9 +4,12 @@ use std::fs;
 
 use serde_json::{json, Map, Value};
 use zcrx_sys::recv::{Receiver, Source};
+use zcrx_sys::ring::mixed_completions_are_sound;
 use zcrx_sys::uapi::{ZCRX_CTRL_ADD_AREA, ZCRX_CTRL_EXPORT, ZCRX_CTRL_FLUSH_RQ};
 use zcrx_sys::zcrx::{interface_index, Support};
 use zcrx_sys::{CauseKind, Error};
+
+use crate::faults::{self, Fault};
 
 /// Something that a kernel has or not.
 pub struct Feature {
@@ -29,6 +32,8 @@ pub struct Limits {
 pub struct Machine {
     pub kernel: String,
     pub features: Vec<Feature>,
+    /// Of its zero-copy receive.
+    pub faults: Vec<Fault>,
     pub limits: Limits,
     /// Why no queue of any interface can be registered here, if so.
     pub obstacle: Option<Error>,
@@ -40,9 +45,17 @@ impl Machine {
     pub fn examine() -> Self {
         let refused = registration_of_loopback();
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let features = features(refused.as_ref().and_then(Error::kind));
+        let lacks_it = features
+            .iter()
+            .any(|feature| feature.name == "queue" && feature.there == Some(false));
         Self {
             kernel: release.trim().into(),
-            features: features(refused.as_ref().and_then(Error::kind)),
+            features,
+            faults: match lacks_it {
+                true => Vec::new(),
+                false => faults::of(&release, !mixed_completions_are_sound()),
+            },
             limits: Limits::read(),
             obstacle: refused.filter(|error| !is_of_loopback(error)),
             best: Receiver::builder()
@@ -56,10 +69,12 @@ impl Machine {
         let features: Map<_, _> = features
             .map(|feature| (feature.name.into(), json!(feature.there)))
             .collect();
+        let faults: Vec<_> = self.faults.iter().map(Fault::to_json).collect();
         let locked = self.limits.locked_memory;
         json!({
             "kernel": self.kernel,
             "features": features,
+            "faults": faults,
             "limits": {
                 "cap_net_admin": self.limits.net_admin,
                 "cap_ipc_lock": self.limits.ipc_lock,

@@ -1,6 +1,7 @@
 //! Tells whether zero-copy receive works here, and if not, why and what to do. See `doctor --help`.
 #![allow(unreachable_pub, missing_docs, reason = "a program, not a library")]
 
+mod faults;
 mod interface;
 mod machine;
 mod screen;

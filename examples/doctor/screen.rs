@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use zcrx_sys::recv::Source;
 
+use crate::faults::Fault;
 use crate::interface::{Interface, Verdict};
 use crate::machine::{Limits, Machine};
 
@@ -20,6 +21,7 @@ pub fn printable(text: &str) -> String {
 pub fn draw(machine: &Machine, interfaces: &[Interface]) -> String {
     let mut text = String::new();
     kernel(&mut text, machine);
+    faults(&mut text, &machine.faults);
     process(&mut text, &machine.limits, machine);
     text += "\ninterfaces\n";
     for interface in interfaces {
@@ -40,6 +42,28 @@ fn kernel(text: &mut String, machine: &Machine) {
         };
         let (what, since) = (feature.what, feature.since);
         line(text, format_args!("  {there:<4} {what} (since {since})"));
+    }
+}
+
+/// Those that nothing here makes up for one by one, with where they are mended.
+fn faults(text: &mut String, faults: &[Fault]) {
+    if faults.is_empty() {
+        return;
+    }
+    let what = "known faults of kernels of this version (its vendor may have mended them)";
+    line(text, format_args!("  {what}"));
+    let (harmless, open): (Vec<_>, Vec<_>) =
+        faults.iter().partition(|fault| fault.is_worked_around);
+    for fault in open {
+        let Fault { name, what, .. } = fault;
+        line(
+            text,
+            format_args!("    {name}: {what} (mended in {})", fault.remedy()),
+        );
+    }
+    if !harmless.is_empty() {
+        let what: Vec<_> = harmless.iter().map(|fault| fault.what).collect();
+        line(text, format_args!("    worked around: {}", what.join("; ")));
     }
 }
 

@@ -14,6 +14,7 @@ mod claim;
 mod common;
 #[path = "../nic_setup/default.rs"]
 mod default;
+mod faults;
 mod mend;
 
 /// What `doctor` says of `interfaces`, or of all.
