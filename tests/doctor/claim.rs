@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output};
 
 use zcrx_sys::nic;
 
-use crate::common::nic::at_peer;
+use crate::common::nic::{at_peer, Nic};
 use crate::common::programs::{doctor, json, listening, receive, signal};
 use crate::default::{settings, Default, SNIC};
 
@@ -78,6 +78,34 @@ fn receive_claims_a_nic_in_its_default_state() {
     assert_eq!(after.since(&before, "copied_bytes"), 0, "{after:?}");
 }
 
+/// A card that is just plugged in has been set by nobody: not even by the set-up of these tests.
+#[test]
+fn receive_claims_a_card_as_its_driver_brings_it_up() {
+    let Some(nic) = Nic::claim() else {
+        return;
+    };
+    nic.control("remove", SNIC);
+    nic.control("add", SNIC);
+    nic.ip("link set snic0 up");
+    nic.ip("addr add 10.0.0.1/24 dev snic0");
+    nic.ip("addr add fd00::1/64 dev snic0 nodad");
+    let before = settings(&nic);
+    let (child, _, _errors) = listening(claiming(&["--connections", "2"]));
+    send("10.0.0.1:9999");
+    let output = ended(child);
+    assert!(output.status.success(), "{output:?}");
+    let report = json(&output);
+    assert!(
+        report["source"].as_str().unwrap().starts_with("queue "),
+        "{report}"
+    );
+    assert_eq!(
+        (&report["bytes"], &report["copied_bytes"]),
+        (&(4 << 20).into(), &0.into())
+    );
+    assert_eq!(settings(&nic), before);
+}
+
 #[test]
 fn receive_gives_a_claimed_nic_back_when_it_is_interrupted() {
     let Some(default) = Default::with_channels(4) else {
@@ -135,6 +163,20 @@ fn doctor_undoes_what_a_killed_receive_has_claimed() {
     let nothing = doctor(&["--undo"]).output().unwrap();
     assert!(nothing.status.success(), "{nothing:?}");
     assert!(String::from_utf8_lossy(&nothing.stdout).contains("no record of a claim"));
+}
+
+#[test]
+fn doctor_undoes_the_claim_of_a_card_that_is_gone() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let (mut child, _, _errors) = listening(claiming(&["--connections", "2"]));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    default.nic.control("remove", SNIC);
+    let undone = doctor(&["--undo"]).output().unwrap();
+    assert!(undone.status.success(), "{undone:?}");
+    assert!(std::fs::read_dir(nic::RECORD_DIR).unwrap().next().is_none());
 }
 
 #[test]

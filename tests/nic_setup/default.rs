@@ -39,9 +39,21 @@ impl Drop for Default {
     }
 }
 
-/// All that ethtool tells of the settings that a claim changes.
+/// All that ethtool and sysfs tell of its settings, those that a claim changes and others.
 pub(crate) fn settings(nic: &Nic) -> String {
     let all = ["-g", "-l", "-x", "-k", "-n"].map(|what| nic.ethtool(&format!("{what} {SNIC}")));
     let threshold = nic::inspect(SNIC).unwrap().header_split_threshold;
-    format!("{}hds-thresh: {threshold:?}\n", all.concat())
+    let others = [
+        "flags",
+        "mtu",
+        "tx_queue_len",
+        "threaded",
+        "gro_flush_timeout",
+    ]
+    .map(|file| std::fs::read_to_string(format!("/sys/class/net/{SNIC}/{file}")).unwrap());
+    format!(
+        "{}hds-thresh: {threshold:?}\n{}",
+        all.concat(),
+        others.concat()
+    )
 }

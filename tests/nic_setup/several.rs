@@ -9,6 +9,7 @@ use zcrx_sys::recv::{Receiver, Source};
 use crate::common::nic::{at_peer, V4, V6};
 use crate::common::streams::{transfer_to, PORT};
 use crate::default::{Default, SNIC};
+use crate::refuse::refusing;
 
 /// As many queues as there are ports, each for one of them.
 fn builder(ports: impl Iterator<Item = u16>) -> ClaimBuilder {
@@ -119,4 +120,23 @@ fn setup_of_more_queues_than_the_card_has_is_undone() {
     assert!(said.contains("combined channels (ethtool -L)"), "{said}");
     assert!(said.contains("claim fewer"), "{said}");
     default.assert_as_before();
+}
+
+#[test]
+fn setup_of_several_queues_that_fails_at_any_call_is_undone() {
+    let Some(default) = Default::with_channels(1) else {
+        return;
+    };
+    // Every third call: that of one queue fails at each.
+    for nth in (0..).step_by(3) {
+        let claim = || builder(PORT..PORT + 2).claim();
+        let (error, struck) = refusing(nth, claim, |claim| claim.err());
+        assert!(error.iter().all(|error| error.left.is_empty()), "{error:?}");
+        default.assert_as_before();
+        if !struck {
+            assert!(error.is_none(), "{error:?}");
+            assert!(nth > 20, "only {nth} calls");
+            break;
+        }
+    }
 }
