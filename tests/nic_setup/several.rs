@@ -140,3 +140,25 @@ fn setup_of_several_queues_that_fails_at_any_call_is_undone() {
         }
     }
 }
+
+#[test]
+fn setup_of_several_queues_leaves_them_alone_while_one_is_in_use() {
+    let Some(default) = Default::with_channels(4) else {
+        return;
+    };
+    let claim = builder(PORT..PORT + 2).claim().unwrap();
+    let second = claim.sources()[1];
+    let receiver = Receiver::builder().source(second).build().unwrap();
+    let error = claim.release().unwrap_err();
+    assert!(
+        error.to_string().contains("a receiver has the queue"),
+        "{error}"
+    );
+    assert_eq!(error.left.len(), 3, "all but the rules: {error}");
+    drop(receiver);
+    default.nic.wait_for_queues();
+    default.nic.ethtool("-G snic0 tcp-data-split off");
+    default.nic.ethtool("-X snic0 default");
+    default.nic.ethtool("-K snic0 ntuple off");
+    default.assert_as_before();
+}
