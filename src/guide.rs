@@ -79,7 +79,10 @@
 //! | [`Chunk`] | [`Receiver::bytes`], which borrows chunk and receiver | [`Receiver::recycle`], which consumes it | its place is lost until the ring is closed; nothing worse | moves, but is read where the receiver is |
 //! | [`OwnedChunk`], made by [`Receiver::own`] | dereferencing it | dropping it | that is the way | `Send` and `Sync`: read, kept, dropped anywhere |
 //!
-//! Neither can be cloned: one completion, one return. A chunk that another receiver delivered is handed back, or, if its
+//! With feature `bytes`, an owned chunk becomes a `Bytes`, which can be sliced and cloned, and goes back when the last
+//! part of it is dropped. That costs one small allocation, and no copy.
+//!
+//! Chunks themselves cannot be cloned: one completion, one return. A chunk that another receiver delivered is handed back, or, if its
 //! bytes are asked for, a panic: it would name other bytes here.
 //!
 //! The area lives as long as anything can refer to it: receivers, [exports](crate::zcrx::Export) and owned chunks hold
