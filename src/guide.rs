@@ -1,4 +1,4 @@
-//! How it works and how to use it: the life of a chunk, ownership, recovery, threads, sizing, kernels.
+//! How it works and how to use it: the life of a chunk, ownership, recovery, threads, runtimes, sizing, kernels.
 //!
 //! There is no code in here. Pages of their own: [troubleshooting], by symptom; [porting], from liburing and the
 //! `io-uring` crate; [safety], why this is sound; [claims], what the crate does and the test that shows it;
@@ -123,8 +123,7 @@
 //! - **A queue for each thread**: a receiver with a queue, and flows steered to it, in each.
 //! - **Several threads for one queue**: [`Receiver::export`], and [`ReceiverBuilder::import`] in each other thread (6.19).
 //!   They share the memory, and each returns the chunks of any.
-//! - **Somebody else's poll loop**: the receiver's descriptor is readable when there is something to
-//!   [`wait`](crate::recv::Receiver::wait) for with a timeout of zero.
+//! - **Somebody else's poll loop**: [a runtime](#in-a-runtime).
 //!
 //! ```
 //! # use std::io::Write;
@@ -159,6 +158,20 @@
 //!
 //! A forked child has neither the areas nor the right to the ring. It does have the descriptor, until it calls `exec`, and
 //! keeps the queue taken for as long.
+//!
+//! # In a runtime
+//!
+//! A receiver does not have to sleep in its own [`wait`][`Receiver::wait`]. It can be told to signal an eventfd
+//! ([`Receiver::register_eventfd`]), for any poll loop to sleep on.
+//!
+//! With feature `tokio` that is done: `recv::tokio::Driver` runs a receiver as a task, beside all other tasks of the
+//! thread, and each connection is a stream of owned chunks. Nothing is read into a buffer of somebody's, so there is no
+//! `AsyncRead`: `connection.next().await` is the next chunk. A connection whose chunks are not taken stops receiving, and
+//! its peer waits. Together with feature `bytes`, what comes out is what HTTP and other parsers take; `examples/upload`
+//! receives files that way.
+//!
+//! The thread is one, because the ring is: use a current-thread runtime or a `LocalSet`, several of them with a receiver
+//! each if one is too few. The chunks go to any thread.
 //!
 //! # Sizing
 //!
@@ -213,6 +226,7 @@
 //! [`Receiver::bytes`]: crate::recv::Receiver::bytes
 //! [`Receiver::recycle`]: crate::recv::Receiver::recycle
 //! [`Receiver::own`]: crate::recv::Receiver::own
+//! [`Receiver::register_eventfd`]: crate::recv::Receiver::register_eventfd
 //! [`Receiver::export`]: crate::recv::Receiver::export
 //! [`Receiver::shortage`]: crate::recv::Receiver::shortage
 //! [`ReceiverBuilder::import`]: crate::recv::ReceiverBuilder::import

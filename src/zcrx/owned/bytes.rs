@@ -7,7 +7,7 @@ use super::OwnedChunk;
 /// The chunk's bytes, to be sliced, cloned and sent anywhere. No byte is copied; the chunk goes back when the last
 /// `Bytes` of it is dropped, in whichever thread that is.
 ///
-/// It costs what [`Bytes::from_owner`] needs: one small allocation, and a count that each clone and drop of a `Bytes`
+/// It costs what `Bytes::from_owner` needs: one small allocation, and a count that each clone and drop of a `Bytes`
 /// changes. Returning the chunk remains one atomic operation.
 ///
 /// ```
