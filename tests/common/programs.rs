@@ -19,6 +19,12 @@ pub fn doctor(arguments: &[&str]) -> Command {
     example(&PROGRAM, "doctor", "ZCRX_DOCTOR", arguments)
 }
 
+/// The program `upload`: wherever `ZCRX_UPLOAD` says (in the lab), or built here.
+pub fn upload(arguments: &[&str]) -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    example(&PROGRAM, "upload", "ZCRX_UPLOAD", arguments)
+}
+
 /// Builds it, because `cargo test --test` alone would leave an old one in place.
 fn example(program: &OnceLock<PathBuf>, name: &str, variable: &str, arguments: &[&str]) -> Command {
     let program = program.get_or_init(|| {
@@ -28,8 +34,15 @@ fn example(program: &OnceLock<PathBuf>, name: &str, variable: &str, arguments: &
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--example", name]);
         cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-        if cfg!(feature = "nic") {
-            cargo.args(["--features", "nic"]);
+        // With those that this was built with, so that nothing is built twice.
+        for (name, is_on) in [
+            ("nic", cfg!(feature = "nic")),
+            ("bytes", cfg!(feature = "bytes")),
+            ("tokio", cfg!(feature = "tokio")),
+        ] {
+            if is_on {
+                cargo.args(["--features", name]);
+            }
         }
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
