@@ -25,6 +25,12 @@ pub fn upload(arguments: &[&str]) -> Command {
     example(&PROGRAM, "upload", "ZCRX_UPLOAD", arguments)
 }
 
+/// The program `frames`: wherever `ZCRX_FRAMES` says (in the lab), or built here.
+pub fn frames(arguments: &[&str]) -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    example(&PROGRAM, "frames", "ZCRX_FRAMES", arguments)
+}
+
 /// Builds it, because `cargo test --test` alone would leave an old one in place.
 fn example(program: &OnceLock<PathBuf>, name: &str, variable: &str, arguments: &[&str]) -> Command {
     let program = program.get_or_init(|| {
