@@ -1,4 +1,4 @@
-//! How it works and how to use it: the life of a chunk, ownership, recovery, threads, sizing, kernels.
+//! How it works and how to use it: the life of a chunk, ownership, recovery, threads, runtimes, sizing, kernels.
 //!
 //! There is no code in here. Pages of their own: [troubleshooting], by symptom; [porting], from liburing and the
 //! `io-uring` crate; [safety], why this is sound; [claims], what the crate does and the test that shows it; [costs], what
@@ -79,7 +79,10 @@
 //! | [`Chunk`] | [`Receiver::bytes`], which borrows chunk and receiver | [`Receiver::recycle`], which consumes it | its place is lost until the ring is closed; nothing worse | moves, but is read where the receiver is |
 //! | [`OwnedChunk`], made by [`Receiver::own`] | dereferencing it | dropping it | that is the way | `Send` and `Sync`: read, kept, dropped anywhere |
 //!
-//! Neither can be cloned: one completion, one return. A chunk that another receiver delivered is handed back, or, if its
+//! With feature `bytes`, an owned chunk becomes a `Bytes`, which can be sliced and cloned, and goes back when the last
+//! part of it is dropped. That costs one small allocation, and no copy.
+//!
+//! Chunks themselves cannot be cloned: one completion, one return. A chunk that another receiver delivered is handed back, or, if its
 //! bytes are asked for, a panic: it would name other bytes here.
 //!
 //! The area lives as long as anything can refer to it: receivers, [exports](crate::zcrx::Export) and owned chunks hold
@@ -121,8 +124,7 @@
 //!   `nic::ClaimBuilder` sets several up; the example `queues` is such a server.
 //! - **Several threads for one queue**: [`Receiver::export`], and [`ReceiverBuilder::import`] in each other thread (6.19).
 //!   They share the memory, and each returns the chunks of any. The example `share` does that.
-//! - **Somebody else's poll loop**: the receiver's descriptor is readable when there is something to
-//!   [`wait`](crate::recv::Receiver::wait) for with a timeout of zero.
+//! - **Somebody else's poll loop**: [a runtime](#in-a-runtime).
 //!
 //! ```
 //! # use std::io::Write;
@@ -157,6 +159,20 @@
 //!
 //! A forked child has neither the areas nor the right to the ring. It does have the descriptor, until it calls `exec`, and
 //! keeps the queue taken for as long.
+//!
+//! # In a runtime
+//!
+//! A receiver does not have to sleep in its own [`wait`][`Receiver::wait`]. It can be told to signal an eventfd
+//! ([`Receiver::register_eventfd`]), for any poll loop to sleep on.
+//!
+//! With feature `tokio` that is done: `recv::tokio::Driver` runs a receiver as a task, beside all other tasks of the
+//! thread, and each connection is a stream of owned chunks. Nothing is read into a buffer of somebody's, so there is no
+//! `AsyncRead`: `connection.next().await` is the next chunk. A connection whose chunks are not taken stops receiving, and
+//! its peer waits. Together with feature `bytes`, what comes out is what HTTP and other parsers take; `examples/upload`
+//! receives files that way.
+//!
+//! The thread is one, because the ring is: use a current-thread runtime or a `LocalSet`, several of them with a receiver
+//! each if one is too few. The chunks go to any thread.
 //!
 //! # Sizing
 //!
@@ -211,6 +227,7 @@
 //! [`Receiver::bytes`]: crate::recv::Receiver::bytes
 //! [`Receiver::recycle`]: crate::recv::Receiver::recycle
 //! [`Receiver::own`]: crate::recv::Receiver::own
+//! [`Receiver::register_eventfd`]: crate::recv::Receiver::register_eventfd
 //! [`Receiver::export`]: crate::recv::Receiver::export
 //! [`Receiver::shortage`]: crate::recv::Receiver::shortage
 //! [`ReceiverBuilder::import`]: crate::recv::ReceiverBuilder::import

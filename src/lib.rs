@@ -25,6 +25,9 @@
 //!
 //! - `std` (default): conversions to and from `std::os::fd` and `std::io::Error`.
 //! - `alloc` (implied by `std`): `recv::Receiver`. Without it everything else works, without an allocator.
+//! - `bytes`: owned chunks as `Bytes` of the crate of that name, without a copy.
+//! - `tokio`: module `recv::tokio`, a receiver as a task of a tokio runtime. From 1.54 on, tokio needs Rust 1.85; with an
+//!   older Rust, cargo takes an older tokio if it is told to (`resolver.incompatible-rust-versions`).
 //! - `nic`: module `nic`, which tells what stands in the way of zero-copy receive on a NIC, and sets it up.
 //! - `twin`: module `twin`, the kernel's side of the rings in this process, for tests, fuzzers and benchmarks.
 //! - `bindgen`: generate [`uapi`] at build time from the installed kernel headers (7.3 or newer), or those

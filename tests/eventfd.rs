@@ -66,6 +66,26 @@ fn an_eventfd_tells_of_work_and_of_completions() {
     assert_eq!(count(&eventfd), 0, "unregistered");
 }
 
+/// To look at, not to sleep on: kernels 6.12 to 7.2 do not wake who polls it for work that they put off.
+#[test]
+fn a_ring_is_readable_when_looked_at() {
+    let Some(mut ring) = some_ring() else { return };
+    let (mut out, incoming) = common::pair();
+    let events = libc::POLLIN as u32;
+    ring.push(Sqe::poll_add_multishot(incoming.as_raw_fd(), events))
+        .unwrap();
+    ring.submit().unwrap();
+    assert!(!readable_within(ring.as_raw_fd(), 0), "nothing came yet");
+    out.write_all(b"x").unwrap();
+    let deadline = std::time::Instant::now() + common::rings::LONG;
+    while !readable_within(ring.as_raw_fd(), 0) {
+        assert!(std::time::Instant::now() < deadline);
+    }
+    assert!(seen(&mut ring).is_empty(), "put off until the owner enters");
+    assert_eq!(complete(&mut ring).len(), 1);
+    assert!(!readable_within(ring.as_raw_fd(), 0));
+}
+
 #[test]
 fn an_eventfd_for_workers_is_silent_about_sockets() {
     let Some(mut ring) = some_ring() else { return };

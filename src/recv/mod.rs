@@ -50,6 +50,8 @@ mod spin;
 mod stall;
 #[cfg(feature = "alloc")]
 mod table;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 #[cfg(feature = "alloc")]
 mod wait;
 

@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use core::ptr::NonNull;
 
+use libc::c_int;
+
 use super::buffer_memory::BufferMemory;
 use super::buffer_ring::BufferRing;
 use super::receiver::Receiver;
@@ -81,11 +83,8 @@ impl Receiver {
     /// ```
     #[inline]
     pub fn own(&mut self, chunk: Chunk) -> Result<OwnedChunk, NotOwned> {
-        if self.owned.is_none() {
-            match self.start_owning() {
-                Ok(owned) => self.owned = Some(owned),
-                Err(error) => return Err(NotOwned { chunk, error }),
-            }
+        if let Err(error) = self.start_owning() {
+            return Err(NotOwned { chunk, error });
         }
         let owned = self.owned.as_mut().expect("just made");
         owned.recycler.own(chunk).map_err(|other: Unreturned| {
@@ -100,28 +99,21 @@ impl Receiver {
         })
     }
 
+    /// Makes what the first owned chunk needs, if it is not there. Answers the eventfd that tells of those that come
+    /// back while the receiver sleeps.
     #[inline]
-    fn start_owning(&self) -> Result<Owned, Error> {
-        let failed = |errno| {
-            let causes = &[Cause {
-                cause: "no file descriptor is left",
-                remedy: "raise the limit (ulimit -n)",
-            }];
-            Error::new(&WAKE, [], Reason::Kernel(errno), causes)
-        };
-        // SAFETY: takes no pointers.
-        let raw = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if raw < 0 {
-            return Err(failed(Errno::last()));
+    pub(super) fn start_owning(&mut self) -> Result<c_int, Error> {
+        if let Some(owned) = &self.owned {
+            return Ok(owned.eventfd.as_raw());
         }
-        // SAFETY: the descriptor was just made, and nobody else knows of it.
-        let eventfd = unsafe { Fd::from_raw(raw) };
-        let theirs = Fd::duplicate(eventfd.as_raw()).map_err(failed)?;
-        Ok(Owned {
+        let eventfd = eventfd()?;
+        let theirs = Fd::duplicate(eventfd.as_raw()).map_err(no_descriptor)?;
+        let owned = Owned {
             recycler: self.pool.recycler(theirs)?,
             eventfd,
             is_watched: false,
-        })
+        };
+        Ok(self.owned.insert(owned).eventfd.as_raw())
     }
 
     /// Takes in what was dropped.
@@ -159,6 +151,26 @@ impl Receiver {
         owned.is_watched = true;
         Ok(owned.recycler.will_sleep())
     }
+}
+
+/// A new eventfd that nobody waits in.
+pub(super) fn eventfd() -> Result<Fd, Error> {
+    // SAFETY: takes no pointers.
+    let raw = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if raw < 0 {
+        return Err(no_descriptor(Errno::last()));
+    }
+    // SAFETY: the descriptor was just made, and nobody else knows of it.
+    Ok(unsafe { Fd::from_raw(raw) })
+}
+
+#[cold]
+fn no_descriptor(errno: Errno) -> Error {
+    let causes = &[Cause {
+        cause: "no file descriptor is left",
+        remedy: "raise the limit (ulimit -n)",
+    }];
+    Error::new(&WAKE, [], Reason::Kernel(errno), causes)
 }
 
 static OWN: Attempt = Attempt {

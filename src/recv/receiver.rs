@@ -5,6 +5,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use libc::c_int;
+
 use super::builder::{Batch, ReceiverBuilder};
 use super::event::{Counters, Event};
 use super::growth::Growth;
@@ -163,6 +165,26 @@ impl Receiver {
         self.ring.completion_entries()
     }
 
+    /// Has the kernel add to eventfd `eventfd` whenever there may be something to [`wait`](Self::wait) for, for somebody
+    /// else's poll loop: read the eventfd, then wait with a timeout of zero and take the events, until it has
+    /// [timed out](super::Wait::TimedOut) or is [starved](super::Wait::Starved). (Module `recv::tokio`, with feature
+    /// `tokio`, does this.)
+    ///
+    /// Kernel 7.3.4 signals what a socket has woken late, by an RCU grace period: some milliseconds. Where these matter,
+    /// let the loop poll the sockets too, for input and edge-triggered: they wake it at once.
+    ///
+    /// A request that has [stalled](super::Counters::stalls) is not signalled, but a wait finds it: call it also half a
+    /// second after the last chunk (before kernel 7.3, ten times a second while a socket is at work), and a
+    /// millisecond after it was starved.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ring::register_eventfd`].
+    #[inline]
+    pub fn register_eventfd(&self, eventfd: c_int) -> Result<(), Error> {
+        self.ring.register_eventfd(eventfd)
+    }
+
     /// What happened so far.
     #[inline]
     pub fn counters(&self) -> Counters {
@@ -246,11 +268,10 @@ impl Drop for Receiver {
 
 #[cfg(feature = "std")]
 impl std::os::fd::AsFd for Receiver {
-    /// The ring's descriptor, for somebody else's poll loop: readable when there is something to
-    /// [`wait`](Receiver::wait) for with a timeout of zero.
+    /// The ring's descriptor: readable when there is something to [`wait`](Receiver::wait) for with a timeout of zero.
     ///
-    /// A request that has [stalled](super::Counters::stalls) does not make it readable, but a wait finds it: call it
-    /// also half a second after the last chunk (before kernel 7.3, ten times a second while a socket is at work).
+    /// That is for looking at it, and not for sleeping: kernels 6.12 to 7.2 do not wake who polls it for work that they
+    /// have put off for the ring's owner. To be woken, [register an eventfd](Receiver::register_eventfd).
     #[inline]
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         std::os::fd::AsFd::as_fd(&self.ring)

@@ -221,5 +221,7 @@ impl core::fmt::Display for End {
     }
 }
 
+impl core::error::Error for End {}
+
 #[cfg(test)]
 mod tests;

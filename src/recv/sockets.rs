@@ -92,8 +92,14 @@ impl Receiver {
         if limit == Some(0) {
             return Err(Rejected::new(fd, "have a limit above 0"));
         }
+        Ok(self.insert_stream(fd, limit))
+    }
+
+    /// Adds what is known to be a connected TCP socket.
+    #[inline]
+    pub(super) fn insert_stream(&mut self, fd: Fd, limit: Option<u64>) -> SocketId {
         let request = Request::new(self.pool.operation(), limit);
-        Ok(self.insert(fd, Role::Stream(request)))
+        self.insert(fd, Role::Stream(request))
     }
 
     #[inline]

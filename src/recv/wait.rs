@@ -96,7 +96,7 @@ impl Receiver {
 
     /// How long nothing has to be looked at.
     #[inline]
-    fn longest_nap(&self) -> Option<Duration> {
+    pub(super) fn longest_nap(&self) -> Option<Duration> {
         if !self.dry.is_empty() || !self.backlog.is_empty() || self.pool.unpublished() > 0 {
             Some(DRY_RETRY)
         } else if !self.unarmed.is_empty() {

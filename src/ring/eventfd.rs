@@ -24,9 +24,9 @@ impl Ring {
     /// puts off work for it (`IORING_REGISTER_EVENTFD`, kernel 5.2). A ring has one eventfd at a time; the
     /// kernel keeps its own reference to it.
     ///
-    /// It helps a receiver that lives in somebody else's poll loop and wants one descriptor for many rings.
-    /// For a single ring the ring's own descriptor is better: it can be polled as it is, and does not have
-    /// to be read.
+    /// It helps a receiver that lives in somebody else's poll loop. The ring's own descriptor can be polled too, but is
+    /// good for looking at it only: kernels 6.12 to 7.2 do not wake who sleeps on it for work that they put off. Kernel
+    /// 7.3.4 wakes by either, but for what a socket has woken only after an RCU grace period, which takes milliseconds.
     ///
     /// With deferred task work, which this crate's rings have (kernel 6.1), the signal says that there is
     /// work, and no completion is there before the owner has entered. So: read the eventfd, then

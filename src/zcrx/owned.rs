@@ -1,5 +1,7 @@
 //! [`OwnedChunk`]: received bytes that any thread can hold and drop, to come back to their [`Recycler`].
 
+#[cfg(feature = "bytes")]
+mod bytes;
 mod recycler;
 
 use alloc::boxed::Box;

@@ -7,27 +7,19 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-pub fn receive(arguments: &[&str]) -> Command {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    example(&PROGRAM, "receive", arguments)
+macro_rules! examples {
+    ($($name:ident)*) => {$(
+        pub fn $name(arguments: &[&str]) -> Command {
+            static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+            example(&PROGRAM, stringify!($name), arguments)
+        }
+    )*};
 }
 
-pub fn doctor(arguments: &[&str]) -> Command {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    example(&PROGRAM, "doctor", arguments)
-}
+examples! { receive doctor queues share upload frames }
 
-pub fn queues(arguments: &[&str]) -> Command {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    example(&PROGRAM, "queues", arguments)
-}
-
-pub fn share(arguments: &[&str]) -> Command {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    example(&PROGRAM, "share", arguments)
-}
-
-/// The program of that name: in the directory `ZCRX_EXAMPLES` (in the lab), or built here. Builds it, because `cargo test --test` alone would leave an old one in place.
+/// The program of that name: in the directory `ZCRX_EXAMPLES` (in the lab), or built here. Builds it, because `cargo
+/// test --test` alone would leave an old one in place.
 fn example(program: &OnceLock<PathBuf>, name: &str, arguments: &[&str]) -> Command {
     let program = program.get_or_init(|| {
         if let Some(directory) = std::env::var_os("ZCRX_EXAMPLES") {
@@ -36,8 +28,15 @@ fn example(program: &OnceLock<PathBuf>, name: &str, arguments: &[&str]) -> Comma
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--example", name]);
         cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-        if cfg!(feature = "nic") {
-            cargo.args(["--features", "nic"]);
+        // With those that this was built with, so that nothing is built twice.
+        for (name, is_on) in [
+            ("nic", cfg!(feature = "nic")),
+            ("bytes", cfg!(feature = "bytes")),
+            ("tokio", cfg!(feature = "tokio")),
+        ] {
+            if is_on {
+                cargo.args(["--features", name]);
+            }
         }
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
