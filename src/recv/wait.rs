@@ -1,5 +1,6 @@
 //! Waiting: chunks go back, paused requests are submitted again, in the order that loses nothing.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::builder::Batch;
@@ -193,6 +194,7 @@ impl Receiver {
 
     #[inline]
     fn cancel_everything(&mut self) -> bool {
+        self.cancel_many();
         let cancelled = self.push(Sqe::cancel_all().user_data(NOBODY));
         let start = clock::coarse();
         while cancelled.is_ok() && clock::coarse().saturating_sub(start) < LAST_WAIT {
@@ -216,6 +218,34 @@ impl Receiver {
         }
         self.discard_events();
         false
+    }
+
+    /// Cancels the requests of sockets one by one, where there are so many that it matters: to cancel all at once
+    /// the kernel goes, for each one that it finds, through those that it found before and that have not left yet.
+    /// With ten thousand that took 0.8 s. What cannot be done here is left to that.
+    #[inline]
+    fn cancel_many(&mut self) {
+        const MANY: usize = 256;
+        let sockets = self.table.iter_mut();
+        let in_kernel = sockets.filter(|(_, socket)| socket.phase.is_in_kernel());
+        let ids: Vec<SocketId> = in_kernel.map(|(id, _)| id).collect();
+        if ids.len() <= MANY {
+            return;
+        }
+        for batch in ids.chunks(MANY) {
+            for id in batch {
+                let cancel = Sqe::cancel(id.user_data()).user_data(NOBODY);
+                if self.push(cancel).is_err() {
+                    return;
+                }
+            }
+            // Two completions for each: its own, and that of its cancellation.
+            let both = 2 * batch.len() as u32;
+            if self.ring.submit_and_wait_for(both, DRY_RETRY).is_err() {
+                return;
+            }
+            self.discard_events();
+        }
     }
 
     /// Reads what came and returns it: others may share the memory.
@@ -253,3 +283,6 @@ impl Receiver {
         self.ring.push(sqe).map_err(|_| self.ring.busy())
     }
 }
+
+#[cfg(test)]
+mod tests;
