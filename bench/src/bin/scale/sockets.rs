@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zcrx_bench::epoll::{events, Epoll};
 use zcrx_bench::measure::thread_cpu;
@@ -55,11 +55,12 @@ pub fn run(rounds: usize) -> Result<()> {
         );
     }
     for sockets in counts {
-        print(
-            &count(sockets, "socket"),
-            "allocated bytes per socket",
-            &[memory(sockets, address())?],
-        );
+        let (bytes, seconds) = (0..rounds)
+            .map(|_| held(sockets, address()))
+            .collect::<Result<(Vec<_>, Vec<_>)>>()?;
+        let sockets = count(sockets, "socket");
+        print(&sockets, "allocated bytes per socket", &bytes);
+        print(&sockets, "µs per socket to drop the receiver", &seconds);
     }
     Ok(())
 }
@@ -71,8 +72,9 @@ fn receiver() -> Result<Receiver> {
         .build()?)
 }
 
-/// What a receiver allocates for a socket.
-fn memory(sockets: usize, address: Ipv4Addr) -> Result<f64> {
+/// For each socket: the bytes that a receiver allocates for it, and the microseconds that dropping it, and so closing
+/// the socket, takes.
+fn held(sockets: usize, address: Ipv4Addr) -> Result<(f64, f64)> {
     let mut receiver = receiver()?;
     let (streams, sender) = connect(sockets, address)?;
     let streams: Vec<OwnedFd> = streams.into_iter().map(OwnedFd::from).collect();
@@ -82,8 +84,15 @@ fn memory(sockets: usize, address: Ipv4Addr) -> Result<f64> {
     }
     let _ = receiver.wait(Some(Duration::ZERO))?; // submits
     let memory = allocated() + list - before;
+    let start = Instant::now();
+    drop(receiver);
+    let each = |all: f64| all / sockets as f64;
+    let held = (
+        each(memory as f64),
+        each(start.elapsed().as_secs_f64() * 1e6),
+    );
     sender.finish()?;
-    Ok(memory as f64 / sockets as f64)
+    Ok(held)
 }
 
 /// CPU seconds of this thread per gigabyte.
