@@ -37,7 +37,8 @@ pub fn run(rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// CPU nanoseconds of a chunk for those who drop it and for its owner, who makes it an owned one and takes it back.
+/// CPU nanoseconds of a chunk for those who drop it, and for its owner, who makes it an owned one and takes it
+/// back.
 fn cost(threads: usize) -> Result<(f64, f64)> {
     let mut rig = Rig::new(1, 1024, 1024)?;
     let mut recycler = rig.ifq.recycler(None)?;

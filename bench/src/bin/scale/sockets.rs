@@ -72,8 +72,8 @@ fn receiver() -> Result<Receiver> {
         .build()?)
 }
 
-/// For each socket: the bytes that a receiver allocates for it, and the microseconds that dropping it, and so closing
-/// the socket, takes.
+/// For each socket: the bytes that a receiver allocates for it, and the microseconds that dropping the receiver,
+/// and so closing the socket, takes.
 fn held(sockets: usize, address: Ipv4Addr) -> Result<(f64, f64)> {
     let mut receiver = receiver()?;
     let (streams, sender) = connect(sockets, address)?;
