@@ -43,7 +43,7 @@ fn drop_with_accepts_that_overflow() {
 
 fn everything_once() {
     drop_with_accepts_that_overflow();
-    let layouts = [None, Some(CqeLayout::Wide)];
+    let layouts = [None, Some(CqeLayout::Wide), Some(CqeLayout::Mixed)];
     for source in [
         Source::Buffers,
         Source::NoDevice,

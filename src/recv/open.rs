@@ -136,7 +136,7 @@ impl ReceiverBuilder {
     #[inline]
     pub fn import(&self, export: &Export) -> Result<Receiver, Error> {
         let support = Support::query();
-        let ring = self.ring(self.layout, CHUNKS_PER_DRAIN)?;
+        let ring = self.ring(self.zcrx_layout(), CHUNKS_PER_DRAIN)?;
         let ifq = export.import(ring.as_ring_fd())?;
         let parts = self.parts(ring, Pool::Zcrx(ifq), Source::Imported);
         Ok(self.finish(parts, Vec::new(), &support))

@@ -63,7 +63,7 @@ impl ReceiverBuilder {
     ) -> Result<(Ring, Ifq), Error> {
         let number = area.len() / chunks.len.unwrap_or(page_size() as u32).max(1) as usize;
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let ring = self.ring(self.layout, number)?;
+        let ring = self.ring(self.zcrx_layout(), number)?;
         // A NIC puts two packets of MTU 1500 into a page, each of which is returned by itself.
         let fragments = if device == Device::None { 1 } else { 2 };
         let refill_entries = self.refill_entries;
@@ -114,29 +114,32 @@ impl ReceiverBuilder {
         let buffers = 1 << buffers.checked_ilog2().unwrap_or(0);
         let area = growth::area(buffers as usize * buffer_len.max(1) as usize, self.pages)?;
         // Nothing here is 32 bytes wide, so narrow entries do unless the caller wants others.
-        let ring = self.ring(Some(self.layout.unwrap_or(CqeLayout::Narrow)), buffers)?;
+        let ring = self.ring(self.layout.unwrap_or(CqeLayout::Narrow), buffers)?;
         let buffers = BufferRing::register(ring.as_ring_fd(), GROUP, area, buffer_len)?;
         Ok((ring, buffers))
     }
 
+    /// Nearly all completions are 32 bytes wide, so mixed ones would save no room, and cost a look at the flags of each.
     #[inline]
-    pub(super) fn ring(&self, layout: Option<CqeLayout>, chunks: u32) -> Result<Ring, Error> {
+    pub(super) fn zcrx_layout(&self) -> CqeLayout {
+        self.layout.unwrap_or(CqeLayout::Wide)
+    }
+
+    #[inline]
+    pub(super) fn ring(&self, layout: CqeLayout, chunks: u32) -> Result<Ring, Error> {
         let per_drain = chunks.min(CHUNKS_PER_DRAIN);
-        let entries = self.completion_entries.unwrap_or_else(|| {
-            let layout = layout.unwrap_or(CqeLayout::Mixed);
-            // A terminal completion of each socket armed in one go, beside the chunks.
-            sizing::completion_entries(per_drain + SUBMISSION_ENTRIES, layout)
-        });
+        // A terminal completion of each socket armed in one go, beside the chunks.
+        let entries = self
+            .completion_entries
+            .unwrap_or_else(|| sizing::completion_entries(per_drain + SUBMISSION_ENTRIES, layout));
         let entries = match layout {
-            None | Some(CqeLayout::Mixed) if entries > 0 => entries.max(LEAST_MIXED),
+            CqeLayout::Mixed if entries > 0 => entries.max(LEAST_MIXED),
             _ => entries,
         };
-        let mut builder =
-            RingBuilder::new(SUBMISSION_ENTRIES.min(entries.max(1))).completion_entries(entries);
-        if let Some(layout) = layout {
-            builder = builder.layout(layout);
-        }
-        builder.build()
+        RingBuilder::new(SUBMISSION_ENTRIES.min(entries.max(1)))
+            .completion_entries(entries)
+            .layout(layout)
+            .build()
     }
 }
 

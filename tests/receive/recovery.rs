@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use zcrx_sys::recv::{End, Event, Receiver, Source, Wait};
+use zcrx_sys::ring::{mixed_completions_are_sound, CqeLayout};
 use zcrx_sys::zcrx::Chunk;
 
 use super::{common, small, transfer, Seen};
@@ -46,8 +47,16 @@ fn a_completion_queue_of_8_loses_nothing(source: Source) {
 
 /// In two slots a mixed queue takes a wide completion only from an even position, and each refusal moves it by one.
 fn the_smallest_completion_queue_goes_on(source: Source) {
-    for entries in [1, 2, 4] {
-        let builder = Receiver::builder().completion_entries(entries);
+    let sound = mixed_completions_are_sound();
+    let layouts = [None, sound.then_some(CqeLayout::Mixed)];
+    for (entries, layout) in [1, 2, 4]
+        .into_iter()
+        .flat_map(|n| layouts.map(|layout| (n, layout)))
+    {
+        let mut builder = Receiver::builder().completion_entries(entries);
+        if let Some(layout) = layout {
+            builder = builder.layout(layout);
+        }
         let Some(mut receiver) = common::receiver(builder, source) else {
             return;
         };
