@@ -1,43 +1,52 @@
 //! Hands connections to the thread of a receiver, which may sleep.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zcrx_sys::recv::{Receiver, Wait};
+use zcrx_sys::recv::{Receiver, SocketId};
 
-/// How long nothing has to be looked at: a signal, say, or a request that has stalled.
+/// How long nothing but the receiver is looked at: a signal is not, for instance.
 const NAP: Duration = Duration::from_millis(100);
-/// The same, while sockets wait for buffers.
-const DRY_NAP: Duration = Duration::from_millis(1);
 
 /// Where a thread finds the connections that others have for it.
+///
+/// Its bell is a connection too, over loopback, which the thread's receiver receives from: so the receiver is the only
+/// thing that the thread ever waits for, and a ring wakes it as data does, at once and on every kernel.
 pub struct Inbox {
     connections: mpsc::Receiver<TcpStream>,
-    bell: UnixStream,
+    bell: SocketId,
+}
+
+/// An inbox that no receiver hears yet.
+pub struct Closed {
+    connections: mpsc::Receiver<TcpStream>,
+    bell: TcpStream,
 }
 
 /// An inbox as other threads know it.
 #[derive(Clone)]
 pub struct Address {
     connections: mpsc::Sender<TcpStream>,
-    bell: Arc<UnixStream>,
+    bell: Arc<TcpStream>,
 }
 
-pub fn inbox() -> io::Result<(Address, Inbox)> {
+pub fn inbox() -> io::Result<(Address, Closed)> {
     let (to, from) = mpsc::channel();
-    let (rope, bell) = UnixStream::pair()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let rope = TcpStream::connect(listener.local_addr()?)?;
+    let (bell, peer) = listener.accept()?;
+    if peer != rope.local_addr()? {
+        return Err(io::Error::other("somebody else connected to the bell"));
+    }
     rope.set_nonblocking(true)?;
-    bell.set_nonblocking(true)?;
     let address = Address {
         connections: to,
         bell: Arc::new(rope),
     };
-    let inbox = Inbox {
+    let inbox = Closed {
         connections: from,
         bell,
     };
@@ -57,37 +66,29 @@ impl Address {
     }
 }
 
+impl Closed {
+    /// Has `receiver` hear the bell.
+    pub fn open(self, receiver: &mut Receiver) -> Result<Inbox, String> {
+        let bell = receiver.add(self.bell).map_err(|error| error.to_string())?;
+        let connections = self.connections;
+        Ok(Inbox { connections, bell })
+    }
+}
+
 impl Inbox {
-    /// Waits, not for long, until the receiver has events, the bell rings, or neither.
-    pub fn wait(&mut self, receiver: &mut Receiver) -> io::Result<()> {
-        let nap = match receiver.wait(Some(Duration::ZERO))? {
-            Wait::Ready => return Ok(()),
-            Wait::Starved => DRY_NAP,
-            Wait::TimedOut | Wait::Interrupted => NAP,
-        };
-        poll([receiver.as_fd(), self.bell.as_fd()], nap)?;
-        while self.bell.read(&mut [0; 64]).is_ok_and(|rings| rings > 0) {}
-        let _ = receiver.wait(Some(Duration::ZERO))?;
-        Ok(())
+    /// Waits, not for long, until the receiver has events.
+    pub fn wait(&self, receiver: &mut Receiver) -> Result<(), String> {
+        let waited = receiver.wait(Some(NAP));
+        waited.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Whether it is the bell: what comes from it has been heard by then, and goes back unread.
+    pub fn is_bell(&self, socket: SocketId) -> bool {
+        socket == self.bell
     }
 
     /// A connection that was handed over.
     pub fn next(&self) -> Option<TcpStream> {
         self.connections.try_recv().ok()
-    }
-}
-
-/// Waits until one of the descriptors can be read, or for so long.
-fn poll(descriptors: [BorrowedFd<'_>; 2], nap: Duration) -> io::Result<()> {
-    let mut descriptors = descriptors.map(|fd| libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    });
-    // SAFETY: two entries, exclusively borrowed during the call.
-    let ready = unsafe { libc::poll(descriptors.as_mut_ptr(), 2, nap.as_millis() as i32) };
-    match io::Error::last_os_error() {
-        error if ready < 0 && error.kind() != io::ErrorKind::Interrupted => Err(error),
-        _ => Ok(()),
     }
 }

@@ -22,7 +22,7 @@ use std::time::Instant;
 use clap::Parser;
 
 use claim::Queues;
-use inbox::Inbox;
+use inbox::Closed;
 use options::Options;
 use report::Report;
 use worker::{Shared, Tally};
@@ -96,7 +96,7 @@ fn serve(
     interrupted: &AtomicBool,
 ) -> Result<Report, String> {
     let made: Result<Vec<_>, _> = listeners.iter().map(|_| inbox::inbox()).collect();
-    let (addresses, inboxes): (_, Vec<Inbox>) =
+    let (addresses, inboxes): (_, Vec<Closed>) =
         made.map_err(|error| error.to_string())?.into_iter().unzip();
     let area = options.area.map(usize::try_from).transpose();
     let shared = &Shared {

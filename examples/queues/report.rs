@@ -16,11 +16,11 @@ pub struct Report {
 
 impl Report {
     pub fn bytes(&self) -> u64 {
-        self.threads.iter().map(|tally| tally.counters.bytes).sum()
+        self.threads.iter().map(|tally| tally.bytes).sum()
     }
 
     pub fn is_good(&self) -> bool {
-        let failed = |tally: &Tally| !tally.failures.is_empty() || tally.counters.outstanding > 0;
+        let failed = |tally: &Tally| !tally.failures.is_empty() || tally.outstanding > 0;
         self.failures.is_empty() && !self.threads.iter().any(failed)
     }
 
@@ -41,7 +41,8 @@ impl Report {
             let Tally {
                 source,
                 connections,
-                counters,
+                bytes,
+                chunks,
                 ..
             } = tally;
             println!("thread {index}: {source}");
@@ -49,7 +50,6 @@ impl Report {
                 .fallback_reasons
                 .iter()
                 .for_each(|reason| println!("          {reason}"));
-            let (bytes, chunks) = (counters.bytes, counters.chunks);
             println!("          {connections} connections, {bytes} bytes in {chunks} chunks");
             if let Some(copied) = tally.copied_bytes {
                 println!("          {copied} bytes copied");
@@ -91,9 +91,9 @@ fn thread(tally: &Tally) -> Value {
         "source": tally.source,
         "fallback_reasons": tally.fallback_reasons,
         "connections": tally.connections,
-        "bytes": tally.counters.bytes,
-        "chunks": tally.counters.chunks,
-        "outstanding": tally.counters.outstanding,
+        "bytes": tally.bytes,
+        "chunks": tally.chunks,
+        "outstanding": tally.outstanding,
         "handed_over": tally.handed_over,
         "astray": tally.astray,
         "copied_bytes": tally.copied_bytes,

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use zcrx_sys::recv::{Counters, End, Event, Receiver, SocketId, Source};
+use zcrx_sys::recv::{End, Event, Receiver, SocketId, Source};
 use zcrx_sys::Fd;
 
 use crate::claim::Queues;
 use crate::generator::Count;
-use crate::inbox::{Address, Inbox};
+use crate::inbox::{Address, Closed, Inbox};
 
 /// What all threads have in common.
 pub struct Shared<'a> {
@@ -63,7 +63,10 @@ pub struct Tally {
     /// Connections that arrive on no claimed queue, so that their payload is copied; and why.
     pub astray: Vec<String>,
     pub copied_bytes: Option<u64>,
-    pub counters: Counters,
+    pub bytes: u64,
+    pub chunks: u64,
+    /// Chunks that are not back.
+    pub outstanding: u64,
     pub failures: Vec<String>,
 }
 
@@ -72,6 +75,7 @@ struct Worker<'a> {
     shared: &'a Shared<'a>,
     receiver: Receiver,
     listener: SocketId,
+    inbox: Inbox,
     /// By `SocketId::index`.
     counts: Vec<Count>,
     tally: Tally,
@@ -82,11 +86,11 @@ pub fn serve(
     index: usize,
     source: Option<Source>,
     listener: TcpListener,
-    inbox: Inbox,
+    inbox: Closed,
     shared: &Shared<'_>,
 ) -> Tally {
-    let served = Worker::new(index, source, listener, shared).map(|mut worker| {
-        let served = worker.serve(inbox);
+    let served = Worker::new(index, source, listener, inbox, shared).map(|mut worker| {
+        let served = worker.serve();
         worker.tally.failures.extend(served.err());
         worker.tally()
     });
@@ -117,6 +121,7 @@ impl<'a> Worker<'a> {
         index: usize,
         source: Option<Source>,
         listener: TcpListener,
+        inbox: Closed,
         shared: &'a Shared<'a>,
     ) -> Result<Self, String> {
         let mut receiver = receiver(source, shared.area).map_err(|error| error.to_string())?;
@@ -129,25 +134,25 @@ impl<'a> Worker<'a> {
         let listener = receiver
             .listen(listener)
             .map_err(|error| error.to_string())?;
+        let inbox = inbox.open(&mut receiver)?;
         Ok(Self {
             index,
             shared,
             receiver,
             listener,
+            inbox,
             counts: Vec::new(),
             tally,
         })
     }
 
-    fn serve(&mut self, mut inbox: Inbox) -> Result<(), String> {
+    fn serve(&mut self) -> Result<(), String> {
         while !self.shared.is_over() {
-            inbox
-                .wait(&mut self.receiver)
-                .map_err(|error| error.to_string())?;
+            self.inbox.wait(&mut self.receiver)?;
             while let Some(event) = self.receiver.next_event() {
                 self.on_event(event)?;
             }
-            while let Some(stream) = inbox.next() {
+            while let Some(stream) = self.inbox.next() {
                 self.add(stream)?;
             }
         }
@@ -156,7 +161,7 @@ impl<'a> Worker<'a> {
 
     fn tally(self) -> Tally {
         Tally {
-            counters: self.receiver.counters(),
+            outstanding: self.receiver.counters().outstanding,
             copied_bytes: self.receiver.copies().map(|copies| copies.bytes),
             ..self.tally
         }
@@ -165,7 +170,12 @@ impl<'a> Worker<'a> {
     fn on_event(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Data { socket, chunk } => {
-                self.counts[socket.index()].add(self.receiver.bytes(&chunk));
+                if !self.inbox.is_bell(socket) {
+                    let bytes = self.receiver.bytes(&chunk);
+                    self.counts[socket.index()].add(bytes);
+                    self.tally.bytes += bytes.len() as u64;
+                    self.tally.chunks += 1;
+                }
                 self.receiver
                     .recycle(chunk)
                     .map_err(|error| error.to_string())?;
@@ -174,6 +184,7 @@ impl<'a> Worker<'a> {
             Event::Ended { socket, end, .. } if socket == self.listener => {
                 return Err(format!("the listener failed: {end}"));
             }
+            Event::Ended { socket, .. } if self.inbox.is_bell(socket) => {}
             Event::Ended { socket, end, fd } => self.finish(socket, end, fd),
             _ => {}
         }

@@ -23,7 +23,7 @@ use clap::Parser;
 use zcrx_sys::recv::{Receiver, Source};
 use zcrx_sys::zcrx::Export;
 
-use inbox::Inbox;
+use inbox::Closed;
 use member::{Shared, Tally};
 use options::Options;
 use report::Report;
@@ -86,7 +86,7 @@ fn run(options: &Options, interrupted: &AtomicBool) -> Result<bool, Failure> {
     let bad = |error: io::Error| Failure::Bad(error.to_string());
     let made = (0..options.threads).map(|_| inbox::inbox());
     let made = made.collect::<io::Result<Vec<_>>>().map_err(bad)?;
-    let (addresses, inboxes): (_, Vec<Inbox>) = made.into_iter().unzip();
+    let (addresses, inboxes): (_, Vec<Closed>) = made.into_iter().unzip();
     let shared = Shared {
         addresses,
         listener,
@@ -125,7 +125,7 @@ fn run(options: &Options, interrupted: &AtomicBool) -> Result<bool, Failure> {
 fn serve(
     first: Receiver,
     export: &Export,
-    inboxes: Vec<Inbox>,
+    inboxes: Vec<Closed>,
     shared: &Shared<'_>,
     meanwhile: impl FnOnce(&Shared<'_>) -> Option<String> + Send,
 ) -> (Vec<Tally>, Option<String>) {

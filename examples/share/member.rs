@@ -4,11 +4,11 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use zcrx_sys::recv::{Counters, End, Event, Receiver, SocketId, Source};
+use zcrx_sys::recv::{End, Event, Receiver, SocketId, Source};
 use zcrx_sys::Fd;
 
 use crate::generator::Count;
-use crate::inbox::{Address, Inbox};
+use crate::inbox::{Address, Closed, Inbox};
 
 /// What all threads have in common, beside the queue.
 pub struct Shared<'a> {
@@ -38,7 +38,10 @@ impl Shared<'_> {
 #[derive(Debug, Default)]
 pub struct Tally {
     pub connections: u64,
-    pub counters: Counters,
+    pub bytes: u64,
+    pub chunks: u64,
+    /// Chunks that are not back.
+    pub outstanding: u64,
     pub failures: Vec<String>,
 }
 
@@ -49,30 +52,33 @@ struct Member<'a> {
     accepts: bool,
     /// Connections that were accepted here, for all threads in turn.
     accepted: usize,
+    inbox: Inbox,
     /// By `SocketId::index`.
     counts: Vec<Count>,
     tally: Tally,
 }
 
 /// Receives until all threads are to end. One that fails takes the others along.
-pub fn receive(receiver: Result<Receiver, String>, inbox: Inbox, shared: &Shared<'_>) -> Tally {
-    let tally = match receiver {
+pub fn receive(receiver: Result<Receiver, String>, inbox: Closed, shared: &Shared<'_>) -> Tally {
+    let opened = receiver.and_then(|mut receiver| Ok((inbox.open(&mut receiver)?, receiver)));
+    let tally = match opened {
         Err(error) => Tally {
             failures: vec![error],
             ..Tally::default()
         },
-        Ok(receiver) => {
+        Ok((inbox, receiver)) => {
             let mut member = Member {
                 shared,
                 accepts: receiver.source() != Source::Imported,
                 receiver,
                 accepted: 0,
+                inbox,
                 counts: Vec::new(),
                 tally: Tally::default(),
             };
-            let received = member.receive(inbox);
+            let received = member.receive();
             member.tally.failures.extend(received.err());
-            member.tally.counters = member.receiver.counters();
+            member.tally.outstanding = member.receiver.counters().outstanding;
             member.tally
         }
     };
@@ -83,14 +89,13 @@ pub fn receive(receiver: Result<Receiver, String>, inbox: Inbox, shared: &Shared
 }
 
 impl Member<'_> {
-    fn receive(&mut self, mut inbox: Inbox) -> Result<(), String> {
+    fn receive(&mut self) -> Result<(), String> {
         while !self.shared.is_over() {
-            let waited = inbox.wait(&mut self.receiver);
-            waited.map_err(|error| error.to_string())?;
+            self.inbox.wait(&mut self.receiver)?;
             while let Some(event) = self.receiver.next_event() {
                 self.on_event(event)?;
             }
-            while let Some(stream) = inbox.next() {
+            while let Some(stream) = self.inbox.next() {
                 self.add(stream)?;
             }
         }
@@ -100,7 +105,12 @@ impl Member<'_> {
     fn on_event(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Data { socket, chunk } => {
-                self.counts[socket.index()].add(self.receiver.bytes(&chunk));
+                if !self.inbox.is_bell(socket) {
+                    let bytes = self.receiver.bytes(&chunk);
+                    self.counts[socket.index()].add(bytes);
+                    self.tally.bytes += bytes.len() as u64;
+                    self.tally.chunks += 1;
+                }
                 let returned = self.receiver.recycle(chunk);
                 returned.map_err(|error| error.to_string())?;
             }
@@ -113,6 +123,7 @@ impl Member<'_> {
             Event::Ended { socket, end, .. } if self.is_listener(socket) => {
                 return Err(format!("the listener failed: {end}"));
             }
+            Event::Ended { socket, .. } if self.inbox.is_bell(socket) => {}
             Event::Ended { socket, end, fd } => self.finish(socket, end, fd),
             _ => {}
         }

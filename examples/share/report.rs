@@ -16,21 +16,21 @@ pub struct Report {
 
 impl Report {
     pub fn is_good(&self) -> bool {
-        let failed = |tally: &Tally| !tally.failures.is_empty() || tally.counters.outstanding > 0;
+        let failed = |tally: &Tally| !tally.failures.is_empty() || tally.outstanding > 0;
         self.failures.is_empty() && !self.threads.iter().any(failed)
     }
 
     fn bytes(&self) -> u64 {
-        self.threads.iter().map(|tally| tally.counters.bytes).sum()
+        self.threads.iter().map(|tally| tally.bytes).sum()
     }
 
     pub fn to_json(&self) -> Value {
         let thread = |tally: &Tally| {
             json!({
                 "connections": tally.connections,
-                "bytes": tally.counters.bytes,
-                "chunks": tally.counters.chunks,
-                "outstanding": tally.counters.outstanding,
+                "bytes": tally.bytes,
+                "chunks": tally.chunks,
+                "outstanding": tally.outstanding,
                 "failures": tally.failures,
             })
         };
@@ -48,8 +48,12 @@ impl Report {
     pub fn print(&self) {
         println!("shared: {}", self.source);
         for (index, tally) in self.threads.iter().enumerate() {
-            let (connections, counters) = (tally.connections, tally.counters);
-            let (bytes, chunks) = (counters.bytes, counters.chunks);
+            let Tally {
+                connections,
+                bytes,
+                chunks,
+                ..
+            } = tally;
             println!("thread {index}: {connections} connections, {bytes} bytes in {chunks} chunks");
             tally
                 .failures
