@@ -72,6 +72,7 @@ impl Areas {
     }
 
     /// Where lookups are made, as long as the table lives.
+    #[cfg(any(feature = "alloc", test))]
     #[inline]
     pub(crate) fn table(&self) -> AreaTable {
         self.table
