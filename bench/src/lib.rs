@@ -3,7 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod epoll;
-pub mod measure;
+pub mod median;
 
 use serde::{Deserialize, Serialize};
 

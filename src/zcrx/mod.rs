@@ -13,6 +13,7 @@ mod burst;
 mod causes;
 mod chunk;
 mod ctrl;
+mod device;
 mod ifq;
 mod instance;
 pub(crate) mod interface;
@@ -37,7 +38,8 @@ pub use burst::Burst;
 #[cfg(feature = "nic")]
 pub(crate) use causes::preflight;
 pub use chunk::{Chunk, PoolId, Unreturned};
-pub use ifq::{Device, Ifq, NotData, RefillRegion};
+pub use device::{Device, RefillRegion};
+pub use ifq::{Ifq, NotData};
 pub use instance::Copies;
 #[cfg(feature = "twin")]
 pub(crate) use interface::fuzzing as interface_fuzzing;

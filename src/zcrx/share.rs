@@ -3,7 +3,8 @@
 use core::ptr::NonNull;
 
 use super::ctrl::Target;
-use super::ifq::{unfit, Ifq};
+use super::device::unfit;
+use super::ifq::Ifq;
 use super::instance::Instance;
 use super::{causes, Chunk, RefillRing, Unreturned};
 use crate::cause::Diagnosis;

@@ -10,8 +10,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use zcrx_bench::cpu::process_seconds;
 use zcrx_bench::epoll::{events, Epoll};
-use zcrx_bench::measure::process_cpu;
 use zcrx_sys::recv::{End, Event, Pages, Receiver, ReceiverBuilder, Source};
 
 /// What a read of the `epoll` receiver asks for.
@@ -74,7 +74,7 @@ fn receive(builder: &ReceiverBuilder, connections: usize) -> Result<()> {
     }
     let _ = receiver.wait(Some(Duration::ZERO))?; // submits
     println!("ready");
-    let cpu = process_cpu();
+    let cpu = process_seconds();
     let mut outcome = Outcome::default();
     let mut ended = 0;
     while ended < connections {
@@ -109,7 +109,7 @@ fn receive_by_epoll(connections: usize) -> io::Result<()> {
         streams.push(Some(File::from(OwnedFd::from(stream)))); // whose read is read(2), not recv(2)
     }
     println!("ready");
-    let cpu = process_cpu();
+    let cpu = process_seconds();
     let mut outcome = Outcome::default();
     let mut buffer = vec![0; BUFFER];
     let mut events = events();
@@ -150,7 +150,7 @@ fn accept(connections: usize) -> io::Result<Vec<TcpStream>> {
 impl Outcome {
     /// `cpu` is the process's CPU time when it began.
     fn print(&self, cpu: f64) {
-        let cpu = process_cpu() - cpu;
+        let cpu = process_seconds() - cpu;
         let Self {
             bytes,
             chunks,

@@ -20,7 +20,7 @@ use libc::c_int;
 
 use self::process::Process;
 use super::area::Area;
-use super::ifq::Device;
+use super::device::Device;
 use super::interface::InterfaceState;
 use crate::cause::Diagnosis;
 use crate::errno::Errno;

@@ -1,7 +1,9 @@
 use super::*;
+use crate::ring::RingFd;
 use crate::twin::InstanceTwin;
 use crate::uapi::{IORING_CQE_F_MORE, IORING_SETUP_CQE32, IORING_SETUP_CQE_MIXED};
 use crate::uapi::{IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_SINGLE_ISSUER};
+use crate::zcrx::device::unfit;
 
 const PAGE: u64 = 4096;
 

@@ -9,7 +9,7 @@ mod run;
 use std::process::ExitCode;
 
 use clap::Parser;
-use zcrx_bench::measure::median;
+use zcrx_bench::median::median;
 use zcrx_bench::Measurement;
 
 use cases::{Case, Subject};

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use zcrx_bench::median::median;
 use zcrx_bench::Measurement;
 
 use crate::bench::{last_line, Bench};
@@ -69,19 +70,11 @@ pub fn interleave(
 }
 
 /// The median of `values`, `None` without any.
-fn median_of(
-    group: &str,
-    subject: &Subject,
-    unit: &str,
-    mut values: Vec<f64>,
-) -> Option<Measurement> {
-    values.sort_by(f64::total_cmp);
-    let (first, last) = (*values.first()?, *values.last()?);
-    let half = values.len() / 2;
-    let value = match values.len() % 2 {
-        0 => (values[half - 1] + values[half]) / 2.0,
-        _ => values[half],
-    };
+fn median_of(group: &str, subject: &Subject, unit: &str, values: Vec<f64>) -> Option<Measurement> {
+    if values.is_empty() {
+        return None;
+    }
+    let (value, range) = median(&values);
     Some(Measurement {
         group: group.into(),
         case: subject.case.clone(),
@@ -89,7 +82,7 @@ fn median_of(
         unit: unit.into(),
         value,
         runs: values.len() as u32,
-        range: (first, last),
+        range,
     })
 }
 

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use zcrx_bench::measure::median;
+use zcrx_bench::median::median;
 use zcrx_bench::Measurement;
 
 #[derive(Parser)]

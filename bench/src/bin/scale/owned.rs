@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::mpsc::{channel, Receiver, Sender};
 
-use zcrx_bench::measure::thread_cpu;
+use zcrx_bench::cpu::thread_seconds;
 use zcrx_sys::zcrx::{OwnedChunk, Recycler};
 
 use crate::rig::{Rig, BATCH};
@@ -66,14 +66,14 @@ fn own_all(rig: &mut Rig, recycler: &mut Recycler, senders: Vec<Sender<Vec<Owned
         for sender in &senders {
             rig.post();
             let mut owned = Vec::with_capacity(BATCH as usize);
-            let start = thread_cpu();
+            let start = thread_seconds();
             rig.take(|chunk| owned.push(recycler.own(chunk).expect("the pool's own")));
-            seconds += thread_cpu() - start;
+            seconds += thread_seconds() - start;
             sender.send(owned).expect("the thread waits");
         }
         let mut left = senders.len() as u32 * BATCH;
         while left > 0 {
-            let start = thread_cpu();
+            let start = thread_seconds();
             let mut back = 0;
             while let Some(chunk) = (back < BATCH).then(|| recycler.next_returned()).flatten() {
                 rig.ifq.recycle(chunk).expect("room");
@@ -84,7 +84,7 @@ fn own_all(rig: &mut Rig, recycler: &mut Recycler, senders: Vec<Sender<Vec<Owned
                 continue;
             }
             rig.ifq.publish();
-            seconds += thread_cpu() - start;
+            seconds += thread_seconds() - start;
             assert_eq!(rig.refill(), back);
             left -= back;
         }
@@ -95,11 +95,11 @@ fn own_all(rig: &mut Rig, recycler: &mut Recycler, senders: Vec<Sender<Vec<Owned
 fn drop_all(take: &Receiver<Vec<OwnedChunk>>) -> f64 {
     let mut seconds = 0.0;
     while let Ok(mut chunks) = take.recv() {
-        let start = thread_cpu();
+        let start = thread_seconds();
         for chunk in chunks.drain(..) {
             black_box(chunk.len());
         }
-        seconds += thread_cpu() - start;
+        seconds += thread_seconds() - start;
     }
     seconds
 }

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use zcrx_bench::measure::thread_cpu;
+use zcrx_bench::cpu::thread_seconds;
 
 use crate::rig::{Rig, BATCH};
 use crate::{count, in_turns, print, Result};
@@ -29,13 +29,13 @@ fn chunks_per_cpu_second(rings: usize) -> Result<f64> {
         let mut start = 0.0;
         for drain in 0..DRAINS + 10 {
             if drain == 10 {
-                start = thread_cpu(); // its memory is there
+                start = thread_seconds(); // its memory is there
             }
             rig.post();
             black_box(rig.drain(true));
             assert_eq!(rig.refill(), BATCH);
         }
-        Ok(thread_cpu() - start)
+        Ok(thread_seconds() - start)
     };
     let seconds = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..rings).map(|_| scope.spawn(one)).collect();

@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use zcrx_bench::cpu::thread_seconds;
 use zcrx_bench::epoll::{events, Epoll};
-use zcrx_bench::measure::thread_cpu;
 use zcrx_sys::recv::{Event, Receiver, Source};
 
 use crate::counting::allocated;
@@ -104,7 +104,7 @@ fn receive(sockets: usize, address: Ipv4Addr) -> Result<f64> {
     }
     let _ = receiver.wait(Some(Duration::ZERO))?; // submits
     sender.start()?;
-    let start = thread_cpu();
+    let start = thread_seconds();
     let mut bytes = 0;
     while bytes < bytes_sent(sockets) {
         let _ = receiver.wait(None)?;
@@ -119,7 +119,7 @@ fn receive(sockets: usize, address: Ipv4Addr) -> Result<f64> {
             }
         }
     }
-    let cpu = thread_cpu() - start;
+    let cpu = thread_seconds() - start;
     sender.finish()?;
     Ok(cpu / (bytes as f64 / 1e9))
 }
@@ -133,7 +133,7 @@ fn receive_by_epoll(sockets: usize, address: Ipv4Addr) -> Result<f64> {
         epoll.watch(stream.as_raw_fd(), i)?;
     }
     sender.start()?;
-    let start = thread_cpu();
+    let start = thread_seconds();
     let (mut bytes, mut buffer, mut events) = (0, vec![0; PIECE], events());
     while bytes < bytes_sent(sockets) {
         for i in epoll.wait(&mut events) {
@@ -143,7 +143,7 @@ fn receive_by_epoll(sockets: usize, address: Ipv4Addr) -> Result<f64> {
             };
         }
     }
-    let cpu = thread_cpu() - start;
+    let cpu = thread_seconds() - start;
     sender.finish()?;
     Ok(cpu / (bytes as f64 / 1e9))
 }
