@@ -136,6 +136,10 @@ fn streams_arrive_in_order(source: Source) {
 }
 
 fn a_full_queue_holds_its_peer_up_and_nobody_else(source: Source) {
+    if common::kernel() < (6, 8) {
+        let reason = "this kernel completes a receive until the socket is empty, however full the queue (6.8 stops)";
+        return common::skip((6, 8), &reason);
+    }
     const LEN: usize = 16 << 20; // more than sockets take
     with(source, Receiver::builder(), 4, |handle| async move {
         let (mut slow, slow_sender) = sent(&handle, 1, LEN);
