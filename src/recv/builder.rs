@@ -61,7 +61,7 @@ impl ReceiverBuilder {
             refill_entries: None,
             refill_region: RefillRegion::default(),
             taken_queue_wait: Duration::from_secs(5),
-            spin: Duration::from_micros(20),
+            spin: Duration::ZERO,
             batch: None,
             busy_poll: None,
         }
@@ -175,9 +175,11 @@ impl ReceiverBuilder {
         self
     }
 
-    /// How long [`Receiver::wait`](super::Receiver::wait) looks for work before it sleeps. 20 µs if never called; zero to sleep at once.
+    /// How long [`Receiver::wait`](super::Receiver::wait) looks for work before it sleeps. If never called, it sleeps at
+    /// once, which takes the least CPU time for a byte.
     ///
-    /// It pays where data comes in quick succession: waking a sleeper costs the sender's CPU more than the data.
+    /// 20 µs pay where data comes in quick succession and the rate is what counts: waking a sleeper costs the sender's CPU
+    /// more than the data. On loopback the rate was 1.6 times as high, for 1.2 times the receiver's CPU time per byte.
     /// Where nothing was found, the next waits do not look, fewer and fewer do.
     #[inline]
     pub fn spin(mut self, span: Duration) -> Self {

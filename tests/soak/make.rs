@@ -48,8 +48,8 @@ impl Options {
         if let Some(chunks) = self.batch {
             builder = builder.batch(chunks, Duration::from_micros(200));
         }
-        if !self.spin {
-            builder = builder.spin(Duration::ZERO);
+        if self.spin {
+            builder = builder.spin(Duration::from_micros(20));
         }
         builder
     }

@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let receive: Receive = match arguments.next().as_deref() {
         Some("zcrx-sys") => zcrx::receive,
-        Some("zcrx-sys-no-spin") => zcrx::receive_without_spin,
+        Some("zcrx-sys-spin") => zcrx::receive_with_spin,
         Some("io-uring") => io_uring_crate::receive,
         Some("tokio") => tokio_reads::receive,
         Some("epoll") => epoll::receive,

@@ -11,9 +11,9 @@ pub fn receive(streams: Vec<TcpStream>) -> Result<u64, Box<dyn std::error::Error
     serve(streams, Receiver::builder())
 }
 
-/// As the rivals, which sleep at once when nothing is there.
-pub fn receive_without_spin(streams: Vec<TcpStream>) -> Result<u64, Box<dyn std::error::Error>> {
-    serve(streams, Receiver::builder().spin(Duration::ZERO))
+/// Looks for work for a while before it sleeps.
+pub fn receive_with_spin(streams: Vec<TcpStream>) -> Result<u64, Box<dyn std::error::Error>> {
+    serve(streams, Receiver::builder().spin(Duration::from_micros(20)))
 }
 
 fn serve(

@@ -35,7 +35,9 @@ pub fn draw(results: &Results) -> Result<(), String> {
     let rows = rows(results);
     for section in rows.chunk_by(Row::is_beside) {
         let name = format!("{} {}", section[0].group, section[0].unit);
-        let name = name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+        let name = name
+            .replace('µ', "u")
+            .replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
         let file = Path::new(DIRECTORY).join(name.to_lowercase() + ".svg");
         plot(section, &rows, &file).map_err(|error| format!("{}: {error}", file.display()))?;
     }

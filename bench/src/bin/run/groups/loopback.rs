@@ -25,7 +25,7 @@ pub fn run(bench: &mut Bench) {
             ("tokio", "tokio"),
             ("epoll", "epoll"),
             ("zcrx-sys", "zcrx-sys"),
-            ("zcrx-sys, no spin", "zcrx-sys-no-spin"),
+            ("zcrx-sys, spin", "zcrx-sys-spin"),
         ] {
             subjects.push(Subject::new(&case, name, move |bench| {
                 sample(bench, "receive", &[subject, connections], connections)
