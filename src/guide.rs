@@ -218,7 +218,9 @@
 //!
 //! Each layer is usable by itself, and all but [`Receiver`] and owned chunks without an allocator. A loop of your own
 //! over [`Ifq`](crate::zcrx::Ifq) and [`Ring`](crate::ring::Ring), or over a ring of another library, is on the page about
-//! [porting].
+//! [porting]. The tightest is one that is compiled for one layout
+//! ([`Ring::completions_as`](crate::ring::Ring::completions_as)) and takes and returns chunks in bursts
+//! ([`Ifq::burst`](crate::zcrx::Ifq::burst)); [costs] counts its instructions.
 //!
 //! [`Chunk`]: crate::zcrx::Chunk
 //! [`OwnedChunk`]: crate::zcrx::OwnedChunk
