@@ -140,3 +140,22 @@ fn a_burst_that_is_forgotten_loses_what_it_returned_and_nothing_else() {
     assert_eq!(drain::<Wide>(&mut queue, &mut ifq), 1);
     assert_eq!((kernel.refill().returned, kernel.outstanding()), (2, 1));
 }
+
+#[test]
+fn chunks_of_a_shared_instance_go_through_its_batch() {
+    use crate::zcrx::share::{Batch, Producer};
+    let (mut kernel, mut ifq) = InstanceTwin::new(80, 128).unwrap();
+    let shared = Producer::Shared(Batch::new().unwrap());
+    let Producer::Own(ring) = core::mem::replace(&mut ifq.producer, shared) else {
+        panic!("nobody else knew of it");
+    };
+    *ifq.instance.producer.lock() = Some(ring);
+    let mut posts = CompletionTwin::new(CqeLayout::Wide, 128, 0);
+    // SAFETY: posts outlives the queue, and keeps to the kernel's side.
+    let mut queue = unsafe { posts.queue() };
+    for _ in 0..70 {
+        kernel.receive(&mut posts, 7, &[1; 9]).unwrap();
+    }
+    assert_eq!(drain::<Wide>(&mut queue, &mut ifq), 70);
+    assert_eq!((ifq.unpublished(), kernel.refill().returned), (0, 70));
+}
