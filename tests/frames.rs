@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 
 use chain::Chain;
-use common::programs::frames;
+use common::programs::{frames, refuses};
 
 #[path = "../examples/frames/chain.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a part of a program")]
@@ -78,16 +78,12 @@ fn what_is_too_long_is_refused() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("500 are accepted"), "{errors}");
-    for (arguments, text) in [
-        (["--area", "5000"], "multiple of the page size"),
-        (["--chunk", "0"], "must be"),
-        (["--longest", "99999999"], "--longest"),
-    ] {
-        let output = frames(&arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{output:?}");
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(errors.contains(text), "{arguments:?}: {errors}");
-    }
+    let cases: &[(&[&str], &str)] = &[
+        (&["--area", "5000"], "multiple of the page size"),
+        (&["--chunk", "0"], "must be"),
+        (&["--longest", "99999999"], "--longest"),
+    ];
+    refuses(frames, cases);
 }
 
 /// Against a plain vector, over pieces and steps of any length.

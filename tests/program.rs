@@ -7,7 +7,7 @@ use std::process::{Child, ChildStderr};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use common::programs::{json, receive, signal};
+use common::programs::{json, receive, refuses, signal};
 
 mod common;
 
@@ -175,15 +175,7 @@ fn bad_input_is_named_with_its_remedy() {
         (&["--record", "file"], "--claim"),
         (&["--listen", "192.0.2.1:1"], "cannot listen on 192.0.2.1:1"),
     ];
-    for (arguments, text) in cases {
-        let output = receive(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            errors.contains(text),
-            "{arguments:?}: no {text:?} in {errors}"
-        );
-    }
+    refuses(receive, cases);
 }
 
 #[test]

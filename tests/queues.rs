@@ -8,7 +8,7 @@ use serde_json::{json, Value};
 use zcrx_sys::nic;
 
 use common::nic::at_peer;
-use common::programs::{doctor, json, listening, queues, signal};
+use common::programs::{doctor, json, listening, queues, refuses, signal};
 use default::{settings, Default, SNIC};
 
 mod common;
@@ -153,15 +153,7 @@ fn queues_names_bad_input_with_its_remedy() {
         (&["--send", "127.0.0.1:1"], "cannot send to 127.0.0.1:1: "),
         (&["--record", "/tmp/none"], "--nic"),
     ];
-    for (arguments, text) in cases {
-        let output = queues(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            errors.contains(text),
-            "{arguments:?}: no {text:?} in {errors}"
-        );
-    }
+    refuses(queues, cases);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Output;
 use serde_json::{json, Value};
 
 use common::nic::{at_peer, Nic};
-use common::programs::{json, listening, share};
+use common::programs::{json, listening, refuses, share};
 use common::streams::assert_placed;
 
 mod common;
@@ -101,15 +101,7 @@ fn share_names_bad_input_with_its_remedy() {
         (&["--threads", "0"], "not in 1..=256"),
         (&["--send", "127.0.0.1:1"], "cannot send to 127.0.0.1:1: "),
     ];
-    for (arguments, text) in cases {
-        let output = share(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            errors.contains(text),
-            "{arguments:?}: no {text:?} in {errors}"
-        );
-    }
+    refuses(share, cases);
 }
 
 #[test]

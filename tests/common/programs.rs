@@ -51,6 +51,19 @@ fn example(program: &OnceLock<PathBuf>, name: &str, arguments: &[&str]) -> Comma
     command
 }
 
+/// Requires that `program` refuses each of these arguments, and says the text that is beside them.
+pub fn refuses(program: fn(&[&str]) -> Command, cases: &[(&[&str], &str)]) {
+    for (arguments, text) in cases {
+        let output = program(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            errors.contains(text),
+            "{arguments:?}: no {text:?} in {errors}"
+        );
+    }
+}
+
 /// What a program that was given `--json` printed.
 pub fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)

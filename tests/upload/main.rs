@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read, Write};
 use std::net::Shutdown;
 
-use common::programs::upload;
+use common::programs::{refuses, upload};
 use server::{answer, ask, file, has_curl, read_answer, Server};
 
 #[path = "../common/mod.rs"]
@@ -238,7 +238,7 @@ fn an_interrupt_ends_it_also_in_the_middle_of_an_upload() {
 
 #[test]
 fn bad_input_is_named() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: &[(&[&str], &str)] = &[
         (&["--listen", "nowhere"], "--listen"),
         (&["--listen", "192.0.2.1:1"], "cannot listen on 192.0.2.1:1"),
         (&["--nic", "lo"], "IF:QUEUE"),
@@ -246,15 +246,7 @@ fn bad_input_is_named() {
         (&["--nic", "lo:x"], "the queue is a number"),
         (&["--nic", "nosuchif0:0"], "list them with ip link"),
     ];
-    for (arguments, text) in cases {
-        let output = upload(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            errors.contains(text),
-            "{arguments:?}: no {text:?} in {errors}"
-        );
-    }
+    refuses(upload, cases);
     let help = upload(&["--help"]).output().unwrap();
     assert!(String::from_utf8(help.stdout)
         .unwrap()
