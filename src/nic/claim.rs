@@ -3,14 +3,13 @@
 use core::ops::Range;
 
 use std::io;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::vec::Vec;
 
 use super::change::{Card, Change, Setting};
 use super::flow::Flow;
+use super::lock::Lock;
 use super::record::Place;
 use super::step::{barred, check_flows, rule_failed};
 use super::step::{CHANNELS, HEADER_SPLIT, LOCK, NTUPLE, OPEN, RSS};
@@ -48,9 +47,7 @@ pub struct Claim {
     pub(super) changes: Vec<Change>,
     /// The file that has the changes, too.
     pub(super) record: Option<(PathBuf, Place)>,
-    /// Bound to a name that only one socket in the network namespace can have; the kernel frees it if the process
-    /// is killed.
-    pub(super) _lock: UnixDatagram,
+    pub(super) _lock: Lock,
 }
 
 /// Sets up the last receive queue of the interface called `name` for zero-copy receive of `flows`. Takes
@@ -105,7 +102,9 @@ pub(super) fn make(
 ) -> Result<Claim, ClaimError> {
     check_flows(flows)?;
     let interface = interface_index(name)?;
-    let lock = lock(interface).map_err(LOCK.failed(interface))?;
+    let lock = Lock::take(interface)
+        .map_err(errno)
+        .map_err(LOCK.failed(interface))?;
     let card = Card::open(interface).map_err(OPEN.failed(interface))?;
     let mut claim = Claim {
         card,
@@ -123,13 +122,6 @@ pub(super) fn make(
         ClaimError::new(error, left)
     })?;
     Ok(claim)
-}
-
-pub(super) fn lock(interface: u32) -> Result<UnixDatagram, Errno> {
-    let name = std::format!("zcrx-sys/nic/{interface}");
-    SocketAddr::from_abstract_name(name)
-        .and_then(|address| UnixDatagram::bind_addr(&address))
-        .map_err(errno)
 }
 
 pub(super) fn errno(error: io::Error) -> Errno {

@@ -27,6 +27,7 @@ mod ethtool;
 mod failure;
 mod flow;
 mod inspect;
+mod lock;
 mod obstacle;
 mod record;
 mod rules;

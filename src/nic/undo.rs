@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 use super::change::{Card, Change};
-use super::claim::{errno, lock, Claim};
+use super::claim::{errno, Claim};
+use super::lock::Lock;
 use super::record::{Place, Record};
 use super::step::{record_failed, UNDO};
 use super::ClaimError;
@@ -48,9 +49,9 @@ pub fn undo(path: impl AsRef<Path>) -> io::Result<Vec<Change>> {
         let what = "the record is of another network namespace: undo it there";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
-    let lock = lock(record.interface).map_err(|errno| match io::Error::from(errno).kind() {
+    let lock = Lock::take(record.interface).map_err(|error| match error.kind() {
         kind @ io::ErrorKind::AddrInUse => io::Error::new(kind, "the claim's owner lives: end it"),
-        _ => errno.into(),
+        _ => error,
     })?;
     let claim = Claim {
         card: Card::open(record.interface)?,

@@ -1,5 +1,6 @@
 //! `nic::inspect` and `nic::claim`: here what they say of virtual interfaces and of bad arguments, on any machine.
 
+use std::net::Shutdown;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
@@ -181,6 +182,7 @@ fn setup_refuses_a_second_claim_of_an_interface() {
         let claim = UnixDatagram::bind_addr(&address).unwrap();
         let error = refusal("lo", &Flow::both(80));
         assert!(error.to_string().contains("another claim"), "{error}");
+        claim.shutdown(Shutdown::Both).unwrap(); // for the copy that a process has which another test starts
         drop(claim);
         let error = refusal("lo", &Flow::both(80));
         assert!(!error.to_string().contains("another claim"), "{error}");
