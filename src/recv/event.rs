@@ -49,7 +49,7 @@ pub enum Wait {
     /// A signal arrived.
     Interrupted,
     /// At least one socket waits for buffers: recycle chunks; or a listener for a descriptor: close some. It
-    /// is tried again with the next wait.
+    /// is tried again when a chunk has come back, and otherwise every few milliseconds, by a wait.
     Starved,
 }
 

@@ -62,6 +62,8 @@ pub struct Receiver {
     pub(super) dry: Vec<SocketId>,
     /// Whether dry sockets are worth another try: chunks were returned, or the back-off is over.
     pub(super) retry_dry: bool,
+    /// When a back-off was last over, by the coarse clock.
+    pub(super) dry_tried: Duration,
     /// Chunks that found the refill ring full.
     pub(super) backlog: Vec<Chunk>,
     /// Chunks returned since the kernel was last told to take them back.
@@ -122,6 +124,7 @@ impl Receiver {
             cancel: Vec::new(),
             dry: Vec::new(),
             retry_dry: false,
+            dry_tried: Duration::ZERO,
             backlog: Vec::new(),
             unflushed: 0,
             counters: Counters::default(),

@@ -15,6 +15,7 @@ over_every_source! {
     the_smallest_completion_queue_goes_on
     a_refill_ring_of_4_loses_nothing
     held_chunks_starve_and_resume
+    polling_while_starved_seldom_asks_the_kernel
 }
 
 fn an_area_smaller_than_the_transfer_is_enough(source: Source) {
@@ -163,6 +164,45 @@ fn held_chunks_starve_and_resume(source: Source) {
     sender.join().unwrap();
     got.extend(seen.bytes.into_values().next().unwrap());
     assert!(got == common::stream(2, 1 << 20), "bytes differ");
+}
+
+/// Whoever polls would otherwise have it refuse a request with each call.
+fn polling_while_starved_seldom_asks_the_kernel(source: Source) {
+    let Some(mut receiver) = common::receiver(small(source), source) else {
+        return;
+    };
+    let (mut out, incoming) = common::pair();
+    receiver.add(incoming).unwrap();
+    let sender = std::thread::spawn(move || out.write_all(&common::stream(3, 1 << 20)).unwrap());
+    let mut held: Vec<Chunk> = Vec::new();
+    let mut poll = |receiver: &mut Receiver, timeout| {
+        let waited = receiver.wait(Some(timeout)).unwrap();
+        while let Some(event) = receiver.next_event() {
+            let Event::Data { chunk, .. } = event else {
+                panic!("{event:?}")
+            };
+            held.push(chunk);
+        }
+        waited
+    };
+    while poll(&mut receiver, Duration::from_secs(20)) != Wait::Starved {}
+    let (before, start, mut polls) = (receiver.counters().pool_dry, Instant::now(), 0);
+    while polls < 2000 || start.elapsed() < Duration::from_millis(20) {
+        polls += 1;
+        let _ = poll(&mut receiver, Duration::ZERO);
+    }
+    let (tries, took) = (receiver.counters().pool_dry - before, start.elapsed());
+    assert!(tries > 0, "none in {took:?}");
+    assert!(
+        u128::from(tries) <= took.as_millis() + 2,
+        "{tries} in {took:?}, {polls} polls"
+    );
+    for chunk in held {
+        receiver.recycle(chunk).unwrap();
+    }
+    let mut seen = Seen::default();
+    seen.run(&mut receiver, |seen| !seen.ends.is_empty());
+    sender.join().unwrap();
 }
 
 /// Kernel 7.1 forgets a request that ran out of completion slots, or of buffers, after it had delivered some: the
