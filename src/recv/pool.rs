@@ -156,6 +156,15 @@ impl Pool {
         }
     }
 
+    /// Bytes that a chunk has room for.
+    #[cfg(feature = "tokio")]
+    pub(super) fn chunk_len(&self) -> u32 {
+        match self {
+            Self::Zcrx(ifq) => ifq.chunk_len(),
+            Self::Buffers(ring) => ring.buffer_len(),
+        }
+    }
+
     /// Makes the instance available to other rings.
     #[inline]
     pub(super) fn export(&mut self) -> Result<Export, Error> {

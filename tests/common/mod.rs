@@ -114,20 +114,21 @@ pub fn pair() -> (TcpStream, TcpStream) {
 pub fn reset(stream: TcpStream) {
     let linger = libc::linger {
         l_onoff: 1,
-        l_linger: 0,
+        l_linger: 0, // with 0 seconds, close() sends a reset
     };
-    let len = size_of::<libc::linger>() as u32;
-    let at = std::ptr::from_ref(&linger).cast();
-    // SAFETY: linger is a live local of that length. With 0 seconds, close() sends a reset.
-    let set = unsafe {
-        libc::setsockopt(
-            stream.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_LINGER,
-            at,
-            len,
-        )
-    };
+    set_option(&stream, libc::SO_LINGER, &linger);
+}
+
+/// Has a socket take little that nobody has read.
+pub fn hold_little(stream: &TcpStream) {
+    set_option(stream, libc::SO_RCVBUF, &(64 << 10) as &i32);
+}
+
+/// Sets an option of all sockets, whose value is of the kernel's type.
+fn set_option<T>(stream: &TcpStream, option: i32, value: &T) {
+    let (at, len) = (std::ptr::from_ref(value).cast(), size_of::<T>() as u32);
+    // SAFETY: reads len bytes at at, which are those of a live value.
+    let set = unsafe { libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, option, at, len) };
     assert_eq!(set, 0);
 }
 

@@ -121,11 +121,12 @@ impl Driver {
     }
 
     /// Pauses a connection's request when its queue holds `chunks` (at least 1; default: an eighth of all), until half
-    /// of them were taken. What the kernel had completed by then is queued nevertheless: 32 completions at a time from
-    /// kernel 6.8 on, before that all that came until the socket was empty, which with a fast peer can be all memory.
+    /// of them were taken.
     ///
-    /// Queued chunks occupy the area, whatever is in them: with so many slow connections at a time that their queues
-    /// can hold all of it, these hold up the others.
+    /// Queued chunks occupy the area, whatever is in them: when slow connections have all of it, they hold up the
+    /// others. So that a fast peer cannot bring this about alone, provided buffers are received one by one, and without
+    /// a copy a request asks for as many bytes as `chunks` hold. (What comes in shorter pieces can take more chunks: a
+    /// cancelled request ends when the kernel has gone through the packets that it found, on 7.3.4 up to 400 of them.)
     pub fn queue_limit(self, chunks: usize) -> Self {
         self.shared.borrow_mut().set_limit(chunks);
         self

@@ -39,6 +39,7 @@ pub(super) struct Shared {
     watch: Watch,
     /// Those whose request is in the receiver, by [`SocketId::index`].
     streams: Vec<Option<(SocketId, Rc<RefCell<Stream>>)>>,
+    /// Chunks in a queue that is full.
     limit: usize,
     /// Handles, those of connections among them.
     users: usize,
@@ -87,6 +88,13 @@ impl Shared {
         self.limit = chunks.max(1);
     }
 
+    /// What a request asks for: once it was submitted, only the kernel's own count can hold it up at once. For all
+    /// there is, the kernel goes on for as long as it finds more in the socket.
+    fn limit_in_bytes(&self) -> u64 {
+        let chunk = self.receiver.as_ref().map_or(1, |own| own.pool.chunk_len());
+        (self.limit as u64).saturating_mul(u64::from(chunk))
+    }
+
     pub(super) fn add_user(&mut self) {
         self.users += 1;
     }
@@ -129,13 +137,14 @@ impl Shared {
     }
 
     pub(super) fn add(&mut self, fd: Fd) -> Result<Rc<RefCell<Stream>>, Rejected> {
+        let bytes = self.limit_in_bytes();
         let Some(receiver) = &mut self.receiver else {
             let (name, must) = ("driver", "be running");
             let reason = Reason::Argument { name, must };
             let error = Error::new(&ADD, [fd.as_raw() as u64], reason, &[]);
             return Err(Rejected { fd, error });
         };
-        let id = receiver.add(fd)?;
+        let id = receiver.add_limited(fd, bytes)?;
         let stream = Rc::new(RefCell::new(Stream {
             queue: VecDeque::new(),
             state: State::Receiving(id),
@@ -167,10 +176,11 @@ impl Shared {
         else {
             return false;
         };
+        let bytes = self.limit_in_bytes();
         let Some(receiver) = &mut self.receiver else {
             return false;
         };
-        let id = receiver.insert_stream(fd, None);
+        let id = receiver.insert_stream(fd, Some(bytes));
         own.state = State::Receiving(id);
         self.enter(id, Rc::clone(stream));
         true
@@ -280,7 +290,7 @@ impl Shared {
         };
         let mut own = stream.borrow_mut();
         own.state = match (&own.state, end) {
-            (State::Pausing(_), End::Cancelled) => State::Paused(fd),
+            (State::Pausing(_), End::Cancelled) | (_, End::LimitReached) => State::Paused(fd),
             (_, End::Eof) => State::Ended(None),
             (_, end) => State::Ended(Some(end)),
         };
