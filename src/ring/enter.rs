@@ -70,6 +70,9 @@ impl Ring {
 
     /// As [`submit_and_wait`](Self::submit_and_wait), but at most for `timeout`.
     ///
+    /// With no time at all the thread sleeps nevertheless, until a timer has fired: to look what is there, wait for 0
+    /// completions.
+    ///
     /// # Errors
     ///
     /// As [`submit_and_wait`](Self::submit_and_wait). Time running out is no error.
