@@ -223,5 +223,23 @@ impl core::fmt::Display for End {
 
 impl core::error::Error for End {}
 
+/// The socket's own error, or one that has the end in it (`get_ref`).
+#[cfg(feature = "std")]
+impl From<End> for std::io::Error {
+    fn from(end: End) -> Self {
+        use std::io::ErrorKind;
+        let kind = match end {
+            End::Failed(errno) => return errno.into(),
+            End::Eof => ErrorKind::UnexpectedEof,
+            End::Cancelled => ErrorKind::ConnectionAborted,
+            End::Malformed => ErrorKind::InvalidData,
+            End::LimitReached | End::ForeignBuffer | End::NotPlaced | End::NotPlainTcp => {
+                ErrorKind::Other
+            }
+        };
+        Self::new(kind, end)
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -20,9 +20,11 @@ use zcrx_sys::{Errno, Error};
 #[path = "../common/mod.rs"]
 mod common;
 mod ends;
+mod reader;
 mod waking;
 
 use ends::*;
+use reader::*;
 use waking::*;
 
 const PAGE: usize = 4096;
@@ -51,6 +53,10 @@ over_every_source! {
     what_is_left_at_the_drivers_end_is_told
     sockets_come_and_go
     the_place_of_one_that_was_dropped_is_anothers
+    lines_are_read_across_chunks
+    bytes_are_lent_where_they_are
+    bytes_are_read_into_buffers
+    readers_are_told_how_it_ended
 }
 
 /// 16 buffers of a page.

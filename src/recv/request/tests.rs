@@ -220,3 +220,22 @@ fn an_end_says_what_it_was() {
         assert!(told.contains(words), "{told}");
     }
 }
+
+#[cfg(feature = "std")]
+#[test]
+fn ends_are_errors_of_the_standard_library() {
+    use std::io;
+    use std::string::ToString;
+    let reset = io::Error::from(End::Failed(Errno::CONNRESET));
+    assert_eq!(reset.raw_os_error(), Some(libc::ECONNRESET));
+    for (end, kind) in [
+        (End::Eof, io::ErrorKind::UnexpectedEof),
+        (End::Cancelled, io::ErrorKind::ConnectionAborted),
+        (End::Malformed, io::ErrorKind::InvalidData),
+        (End::LimitReached, io::ErrorKind::Other),
+    ] {
+        let error = io::Error::from(end);
+        assert_eq!((error.kind(), error.to_string()), (kind, end.to_string()));
+        assert!(error.get_ref().is_some_and(|inner| inner.is::<End>()));
+    }
+}
