@@ -21,7 +21,7 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 
 impl Receiver {
     /// Returns recycled chunks, submits what is to be submitted, and waits for something to happen, at
-    /// most for `timeout` if there is one.
+    /// most for `timeout` if there is one. With no time it polls.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl Receiver {
             match (woken, nap) {
                 (Woken::TimedOut, Some(nap)) => {
                     if !self.dry.is_empty() {
-                        self.retry_dry |= self.is_backed_off(nap);
+                        self.retry_dry |= self.back_off_is_over(nap);
                         return Ok(Wait::Starved);
                     }
                     left = match start {
@@ -74,8 +74,8 @@ impl Receiver {
         }
     }
 
-    /// Runs what the kernel has put off, and sleeps in no case: a wait for a completion would, until a timer for no time
-    /// has fired (19 µs, where this takes 0.16).
+    /// Runs what the kernel has put off. A wait for a completion with no time would have it set a timer, too: on an idle
+    /// receiver in a virtual machine that took 18 µs, where this takes 0.2.
     fn poll(&mut self) -> Result<Woken, Error> {
         let woken = self.ring.submit_and_wait(0)?;
         Ok(match self.ring.has_completions() {
@@ -87,7 +87,7 @@ impl Receiver {
     /// Whether dry sockets are due for another try, after a nap: who polls, and naps for no time, would otherwise have the
     /// kernel refuse them all the time.
     #[cold]
-    fn is_backed_off(&mut self, nap: Duration) -> bool {
+    fn back_off_is_over(&mut self, nap: Duration) -> bool {
         let now = clock::coarse();
         let over = nap >= DRY_RETRY || now.saturating_sub(self.dry_tried) >= DRY_RETRY;
         if over {

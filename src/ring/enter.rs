@@ -70,8 +70,8 @@ impl Ring {
 
     /// As [`submit_and_wait`](Self::submit_and_wait), but at most for `timeout`.
     ///
-    /// With no time at all the thread sleeps nevertheless, until a timer has fired: to look what is there, wait for 0
-    /// completions.
+    /// With no time at all the kernel sets a timer nevertheless, which takes 18 µs in a virtual machine: to look what
+    /// is there, wait for 0 completions.
     ///
     /// # Errors
     ///

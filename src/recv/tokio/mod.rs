@@ -1,8 +1,8 @@
 //! A [`Receiver`] in a tokio runtime: each connection is a stream of [owned chunks](OwnedChunk), with back-pressure.
 //!
 //! A [`Driver`] owns the receiver and runs as a task of its own; a [`Handle`] gives it sockets, each of which becomes a
-//! [`Connection`], and that a [`Reader`] if need be. All of them belong to one thread, as the ring does: spawn them on a `LocalSet`. What crosses threads
-//! are the chunks. The runtime needs its I/O and time drivers (`enable_all`).
+//! [`Connection`], or a [`Reader`] for parsers. All of them belong to one thread, as the ring does: spawn them on a
+//! `LocalSet`. What crosses threads are the chunks. The runtime needs its I/O and time drivers (`enable_all`).
 //!
 //! Sockets are accepted, connected and written to by whatever means one likes, for instance tokio's:
 //!
